@@ -1,0 +1,74 @@
+/* adapter.h - what Central knows of a feed: one jq file (design §4, central-adapter(5)).
+ *
+ * The file is the start of a jq program; `include "central";` is put before it, and one of its definitions after it. The
+ * variables $settings and $name are there; `context` gives {url, tag, fetched} of the answer or record at hand.
+ *
+ * Passing on untouched: keep(PATH) in what event yields stands for the bytes upstream sent at that path of the record;
+ * libjq 1.6 would turn numbers into doubles and write JSON slowly. */
+#ifndef CENTRAL_ADAPTER_H
+#define CENTRAL_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "central/buf.h"
+#include "central/error.h"
+#include "central/geo.h"
+#include "central/json.h"
+
+/* Where adapters are looked for, in this order: CENTRAL_ADAPTERS (folders, colon-separated), CENTRAL_CONFIG/adapters
+ * (CENTRAL_CONFIG defaults to /etc/central), the installed ones (lib/adapters of the tree when run from build/bin). */
+char *adapter_path(const char *name, struct error *e);
+/* The names of all adapters found, sorted, each once; NULL-terminated; free each and the array. */
+char **adapter_names(void);
+/* [a-z][a-z0-9_]*, at most ADAPTER_NAME_MAX long. */
+#define ADAPTER_NAME_MAX 40
+bool adapter_name_ok(const char *name);
+
+struct adapter;
+/* Loads and compiles NAME.jq with the settings of the source (defaults of `about` under those of sources/NAME.json).
+ * Compiling libjq's builtins costs about 20 ms, so each definition is compiled when it is first asked for. */
+struct adapter *adapter_open(const char *name, struct error *e);
+/* A file by its path, for trying things out (central-normalize -f). */
+struct adapter *adapter_open_file(const char *path, const char *name, struct error *e);
+void adapter_close(struct adapter *a);
+const char *adapter_name(const struct adapter *a);
+const char *adapter_file(const struct adapter *a);
+/* about, as JSON; valid as long as a. */
+bool adapter_about(struct adapter *a, struct json *about, struct error *e);
+/* The settings in force: defaults overlaid with the file's. */
+bool adapter_settings(struct adapter *a, struct json *settings, struct error *e);
+/* One setting as a new C string (numbers as written); NULL when absent. */
+char *adapter_setting(struct adapter *a, const char *name);
+
+/* The list of requests as a JSON array, from {settings, key, state, now}. state is JSON text, "null" when there is none. */
+bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out, struct error *e);
+
+/* What is at hand, for `context`. */
+struct adapter_context {
+    const char *url;
+    const char *tag; /* JSON text or NULL */
+    int64_t fetched;
+};
+/* Calls each(closure, record) for every record of an answer that json_check accepted; false from it stops. The record is
+ * the answer's own bytes when items is a path expression. False with e when items says error (CENTRAL_REJECTED: this answer
+ * is no answer) or the program fails. Nothing is told before items has ended without error. */
+typedef bool adapter_each(void *closure, struct json record);
+bool adapter_items(struct adapter *a, struct json answer, const struct adapter_context *c, adapter_each *each,
+                   void *closure, struct error *e);
+
+enum adapter_outcome { ADAPTER_EVENT, ADAPTER_SKIPPED, ADAPTER_OUTSIDE, ADAPTER_REJECTED };
+struct adapter_counts {
+    uint64_t events, skipped, outside, rejected;
+};
+/* Turns one record into events: calls event(closure, line, len) with a finished, checked canonical line for each. A record
+ * that cannot be used calls reject(closure, reason). Nothing at all counts as skipped, outside the region as outside. */
+struct adapter_sink {
+    bool (*event)(void *closure, const char *line, size_t len);
+    bool (*reject)(void *closure, const char *reason);
+    void *closure;
+};
+bool adapter_events(struct adapter *a, struct json record, const struct adapter_context *c, const struct adapter_sink *s,
+                    struct adapter_counts *counts, struct error *e);
+
+#endif

@@ -1,0 +1,65 @@
+/* consumer.h - messages from one or many streams through one inbox.
+ *
+ * Pull consumers, asked in batches ahead of need; one subscription carries all streams, so one thread serves them all. */
+#ifndef CENTRAL_CONSUMER_H
+#define CENTRAL_CONSUMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "central/bus.h"
+
+struct consumers;
+struct consumer;
+
+struct consumer_options {
+    const char *stream;
+    const char *durable;       /* NULL: ephemeral, removed when it goes idle or at consumers_close */
+    const char *filter;        /* subject filter, NULL: all */
+    enum { CONSUMER_NEW, CONSUMER_ALL, CONSUMER_LAST, CONSUMER_LAST_PER_SUBJECT, CONSUMER_SINCE, CONSUMER_SEQUENCE } from;
+    int64_t since;             /* CONSUMER_SINCE, clock.h */
+    uint64_t sequence;         /* CONSUMER_SEQUENCE */
+    unsigned batch;            /* messages asked for at once; 0: CONSUMER_BATCH */
+    int64_t ack_wait_seconds;  /* 0: CONSUMER_ACK_WAIT */
+    unsigned max_ack_pending;  /* 0: four batches */
+    bool no_ack;               /* ephemeral readers that need no redelivery */
+};
+#define CONSUMER_BATCH 1024
+#define CONSUMER_ACK_WAIT 60
+
+struct consumers *consumers_open(struct bus *b, struct error *e);
+/* Creates the consumer, or takes the durable that is there (its own start position then counts) and brings its filter,
+ * ack_wait and max_ack_pending up to date. c is owned by cs. */
+bool consumers_add(struct consumers *cs, const struct consumer_options *o, struct consumer **c, struct error *e);
+const char *consumer_stream(const struct consumer *c);
+const char *consumer_name(const struct consumer *c);
+
+struct consumed {
+    struct consumer *consumer;
+    const char *subject;
+    const char *data;
+    size_t len;
+    uint64_t sequence;  /* in the stream */
+    uint64_t delivered; /* 1: first time */
+    uint64_t pending;   /* messages of this consumer still to come */
+    int64_t stored;     /* when the server took it, clock.h */
+    natsMsg *message;
+};
+/* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
+ * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
+ * connection, a consumer that was deleted (re-created once) or a stream that was. */
+int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e);
+/* True when every consumer has been given all its stream held: pending is 0 and nothing is buffered. */
+bool consumers_drained(struct consumers *cs);
+/* Acknowledge, say no (deliver again after delay_ms), never again, still working. Answers are not waited for; consumed_sync
+ * makes sure the server has them. */
+bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e);
+bool consumed_nak(struct consumers *cs, const struct consumed *m, int delay_ms, struct error *e);
+bool consumed_term(struct consumers *cs, const struct consumed *m, struct error *e);
+bool consumed_working(struct consumers *cs, const struct consumed *m, struct error *e);
+bool consumers_sync(struct consumers *cs, int timeout_ms, struct error *e);
+void consumed_free(struct consumed *m);
+/* Deletes ephemeral consumers, gives back what was asked for and not delivered (nak). */
+void consumers_close(struct consumers *cs);
+
+#endif
