@@ -1,0 +1,119 @@
+# Central: make, make check, make demo, make install. See README.md.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+
+CC         ?= cc
+PKG_CONFIG ?= pkg-config
+OPTIMISE   ?= -O2 -g
+WARNINGS    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion \
+              -Wformat=2 -Wpointer-arith -Wwrite-strings
+# _FORTIFY_SOURCE needs optimisation and does not go with the sanitizers (check-asan empties HARDENING).
+HARDENING  ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+HARDEN_LD  ?= -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+SANITIZE   ?=
+
+DATADIR = $(PREFIX)/share/central
+CPPFLAGS += -Iinclude -D_GNU_SOURCE -DCENTRAL_DATADIR='"$(DATADIR)"'
+CFLAGS   += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SANITIZE) \
+            -ffile-prefix-map=$(CURDIR)=. -fno-common
+LDFLAGS  += $(HARDEN_LD) $(SANITIZE) -Wl,--as-needed
+
+# Libraries, by the noun that needs them. libjq and libcsv have no pkg-config file.
+PACKAGES = libnats libpq libcurl geos expat sqlite3 ncursesw
+LIBS_bus     = $(shell $(PKG_CONFIG) --libs libnats)
+LIBS_db      = $(shell $(PKG_CONFIG) --libs libpq)
+LIBS_http    = $(shell $(PKG_CONFIG) --libs libcurl)
+LIBS_geo     = -lgeos_c
+LIBS_jq      = -ljq -lm
+LIBS_formats = $(shell $(PKG_CONFIG) --libs expat) -lcsv
+CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
+
+# What each tool needs.
+LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) -lm
+LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
+LIBS_central-normalize = $(LIBS_jq) $(LIBS_geo)
+LIBS_central-publish   = $(LIBS_bus) -lm
+LIBS_central-query     = $(LIBS_db) -lm
+LIBS_central-streams   = $(LIBS_bus) -lm
+LIBS_central-subscribe = $(LIBS_bus) -lm
+
+TOOLS   := $(basename $(notdir $(wildcard cmd/*.c)))
+ADAPTERS := $(filter-out central,$(basename $(notdir $(wildcard lib/adapters/*.jq))))
+MANUAL  := $(wildcard man/*.[157])
+UNITS_C := $(wildcard tests/unit/*.c)
+TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
+LIB     := $(BUILD)/libcentral.a
+LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+
+.PHONY: all tests check check-asan bench demo format lint install uninstall clean
+.SECONDARY:
+
+all: $(TOOLS:%=$(BUILD)/bin/%)
+tests: $(TESTS_C)
+
+# Nouns that stand on the same libraries come from one archive; the linker takes what a tool uses.
+$(LIB): $(LIB_O)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bin/%: $(BUILD)/cmd/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_$*)
+
+# A test program may say what else it needs: LIBS_test_geo = ...
+LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)
+
+check:
+	tests/run --no-install
+
+# The same suite with every read, write and shift watched.
+check-asan:
+	+$(MAKE) BUILD=build/asan HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' \
+	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
+	BUILD=build/asan tests/run --no-install
+
+bench: all
+	tests/bench/run
+
+demo:
+	examples/demo
+
+format:
+	clang-format -i cmd/*.c lib/*.c include/central/*.h tests/unit/*.c
+
+lint:
+	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/unit/*.c
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
+	    --suppress=missingIncludeSystem -Iinclude -D_GNU_SOURCE cmd lib
+	clang-tidy --quiet cmd/*.c lib/*.c -- -std=gnu11 $(CPPFLAGS)
+	mandoc -T lint -W warning $(MANUAL)
+	shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\bbash')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DATADIR)/adapters $(DESTDIR)$(DATADIR)/sql
+	install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	for a in $(ADAPTERS); do ln -sf central-fetch $(DESTDIR)$(PREFIX)/bin/central-fetch-$$a; done
+	install -m 644 lib/adapters/*.jq $(DESTDIR)$(DATADIR)/adapters
+	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
+	install -m 644 examples/streams.conf $(DESTDIR)$(DATADIR)
+	for m in $(MANUAL); do \
+	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; install -d $$d; install -m 644 $$m $$d; done
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) $(ADAPTERS:%=$(DESTDIR)$(PREFIX)/bin/central-fetch-%)
+	rm -rf $(DESTDIR)$(DATADIR)
+	for m in $(notdir $(MANUAL)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
