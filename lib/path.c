@@ -1,0 +1,201 @@
+#include "central/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "central/mem.h"
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+char *path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+
+    return mem_format(n && dir[n - 1] == '/' ? "%s%s" : "%s/%s", dir, name);
+}
+
+bool path_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *path_config(void)
+{
+    const char *dir = environment("CENTRAL_CONFIG");
+
+    return mem_string(dir ? dir : "/etc/central");
+}
+
+char *path_state(void)
+{
+    const char *dir;
+
+    if ((dir = environment("CENTRAL_STATE")))
+        return mem_string(dir);
+    if ((dir = environment("STATE_DIRECTORY")))
+        return mem_bytes(dir, strcspn(dir, ":"));
+    if (geteuid() == 0)
+        return mem_string("/var/lib/central");
+    if ((dir = environment("XDG_STATE_HOME")))
+        return path_join(dir, "central");
+    dir = environment("HOME");
+    return path_join(dir ? dir : "/var/lib", dir ? ".local/state/central" : "central");
+}
+
+/* The tree this program runs from, when it does: .../build/bin/tool and .../build/asan/bin/tool have lib/adapters two or
+ * three folders up. NULL when installed. */
+static char *tree(void)
+{
+    struct buf self = {0};
+    char *found = NULL;
+    ssize_t n;
+
+    do {
+        size_t room = self.capacity ? self.capacity * 2 : 512;
+        buf_free(&self);
+        n = readlink("/proc/self/exe", buf_reserve(&self, room), room);
+    } while (n > 0 && (size_t)n + 1 >= self.capacity);
+    if (n <= 0) {
+        buf_free(&self);
+        return NULL;
+    }
+    self.len = (size_t)n;
+    char *path = mem_bytes(self.data, self.len);
+    buf_free(&self);
+    for (int up = 0; up < 4 && !found; up++) {
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            break;
+        *slash = '\0';
+        char *mark = path_join(path, "lib/adapters/central.jq");
+        if (up >= 2 && path_exists(mark))
+            found = mem_string(path);
+        free(mark);
+    }
+    free(path);
+    return found;
+}
+
+char *path_data(const char *what)
+{
+    static const struct {
+        const char *what, *in_tree;
+    } places[] = {{"adapters", "lib/adapters"}, {"streams.conf", "examples/streams.conf"}};
+    char *top = tree();
+    const char *in_tree = what;
+
+    if (!top)
+        return path_join(CENTRAL_DATADIR, what);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(places[i].what, what) == 0)
+            in_tree = places[i].in_tree;
+    char *path = path_join(top, in_tree);
+    free(top);
+    return path;
+}
+
+static bool say_errno(struct error *e, const char *path, int number)
+{
+    enum central_exit status = number == EACCES || number == EPERM     ? CENTRAL_NO_PERMISSION
+                               : number == ENOENT || number == ENOTDIR ? CENTRAL_CONFIG
+                                                                       : CENTRAL_IO;
+    return error_set(e, status, "%s: %s", path, strerror(number));
+}
+
+bool path_read(const char *path, size_t max, struct buf *out, struct error *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t before = out->len;
+
+    if (fd < 0)
+        return say_errno(e, path, errno);
+    for (;;) {
+        size_t room = 64 * 1024;
+        ssize_t n = read(fd, buf_reserve(out, room), room);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            say_errno(e, path, errno);
+            close(fd);
+            return false;
+        }
+        if (n == 0)
+            break;
+        out->len += (size_t)n;
+        if (out->len - before > max) {
+            close(fd);
+            return error_set(e, CENTRAL_IO, "%s: larger than %zu bytes", path, max);
+        }
+    }
+    close(fd);
+    buf_text(out);
+    return true;
+}
+
+static bool write_whole(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? mem_bytes(path, slash == path ? 1 : (size_t)(slash - path)) : mem_string(".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    free(dir);
+    if (fd < 0)
+        return false;
+    bool ok = fsync(fd) == 0;
+    close(fd);
+    return ok;
+}
+
+bool path_write(const char *path, const char *data, size_t len, unsigned mode, struct error *e)
+{
+    char *temporary = mem_format("%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    bool ok = false;
+
+    if (fd < 0) {
+        say_errno(e, path, errno);
+        free(temporary);
+        return false;
+    }
+    int failed = 0;
+    if (fchmod(fd, (mode_t)mode) || !write_whole(fd, data, len) || fsync(fd))
+        failed = errno;
+    if (close(fd) && !failed)
+        failed = errno;
+    if (!failed && rename(temporary, path))
+        failed = errno;
+    if (failed) {
+        unlink(temporary);
+        error_set(e, failed == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", path, strerror(failed));
+    } else if (!sync_folder(path)) {
+        error_set(e, CENTRAL_IO, "%s: cannot sync its folder: %s", path, strerror(errno));
+    } else {
+        ok = true;
+    }
+    free(temporary);
+    return ok;
+}
