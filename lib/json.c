@@ -688,6 +688,11 @@ struct json_hash json_hash(struct json v)
     return h;
 }
 
+struct json_hash json_hash_bytes(const char *data, size_t len)
+{
+    return mix_bytes((struct json_hash){odd1, odd2}, data, len);
+}
+
 void json_put_hash(struct buf *out, struct json_hash h)
 {
     buf_add_format(out, "%016" PRIx64 "%016" PRIx64, h.high, h.low);

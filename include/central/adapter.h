@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "central/adapter_name.h"
 #include "central/buf.h"
 #include "central/error.h"
 #include "central/geo.h"
@@ -21,9 +22,6 @@
 char *adapter_path(const char *name, struct error *e);
 /* The names of all adapters found, sorted, each once; NULL-terminated; free each and the array. */
 char **adapter_names(void);
-/* [a-z][a-z0-9_]*, at most ADAPTER_NAME_MAX long. */
-#define ADAPTER_NAME_MAX 40
-bool adapter_name_ok(const char *name);
 
 struct adapter;
 /* Loads and compiles NAME.jq with the settings of the source (defaults of `about` under those of sources/NAME.json).

@@ -31,7 +31,8 @@ struct event {
     struct json type;
     struct json category; /* canonical */
     struct json subject;  /* canonical, meta */
-    struct json adapter;  /* raw: centraladapter; canonical: data.adapter; meta: data.adapter */
+    struct json adapter;  /* raw: centraladapter; else data.adapter */
+    struct json tag;      /* raw: centraltag, "not there" when it has none */
     struct json data;     /* raw: the upstream record; canonical: the event (§2); meta: the report */
     struct json event_id; /* canonical: data.id */
     int64_t time;         /* of the envelope, clock.h */
@@ -39,6 +40,8 @@ struct event {
     bool has_expires;
     int severity;         /* canonical: 0 to 4, -1 for null */
     int64_t revision;     /* canonical: from 1 */
+    struct json removes;  /* canonical: the id this removal removes, "not there" for any other event */
+    int64_t removes_revision;
 };
 
 /* Reads and checks one line. On failure e says what is wrong and where (CENTRAL_REJECTED). */
@@ -89,8 +92,10 @@ struct reject {
     size_t original_len;
     size_t original_total; /* its whole length when original is only its beginning; else 0 */
 };
-/* Kept of an original, so that a reject always fits on a line. The rest is told by its length and a hash. */
-#define REJECT_ORIGINAL_MAX (256 * 1024)
+/* Kept of an original, so that a reject always fits on a line of LINE_MAX_DEFAULT: JSON goes in as it is, a byte of other
+ * text may take six. What is cut off is told by its length and a hash. */
+#define REJECT_JSON_MAX (768 * 1024)
+#define REJECT_TEXT_MAX (128 * 1024)
 /* Appends the reject's line (no newline). A JSON original is kept as JSON under "original", other bytes as a string
  * under "original_text". */
 void event_put_reject(struct buf *out, const struct reject *r);

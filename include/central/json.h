@@ -75,6 +75,8 @@ struct json_hash {
     uint64_t low;
 };
 struct json_hash json_hash(struct json v);
+/* Of plain bytes. */
+struct json_hash json_hash_bytes(const char *data, size_t len);
 /* Appends 32 hex digits. */
 void json_put_hash(struct buf *out, struct json_hash h);
 

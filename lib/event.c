@@ -1,0 +1,584 @@
+#include "central/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/adapter_name.h"
+#include "central/clock.h"
+
+/* CloudEvents 1.0: attribute names of lower case letters and digits, at most 20 of them. */
+#define ATTRIBUTE_NAME_MAX 20
+
+/* --- reading ------------------------------------------------------------------------------------------------------- */
+
+struct member {
+    const char *name;
+    struct json *value;
+};
+
+static bool refuse(struct error *e, const char *what)
+{
+    return error_set(e, CENTRAL_REJECTED, "%s", what);
+}
+
+/* Spreads an object's members over the values of a table. A name of the table that stands twice is refused: two readers
+ * might take two different values. */
+static bool spread(struct json object, const struct member *table, size_t count, const char *where, struct error *e)
+{
+    struct json name, value;
+
+    for (struct json_iter i = json_walk(object); json_next(&i, &name, &value);)
+        for (size_t m = 0; m < count; m++) {
+            size_t n = strlen(table[m].name);
+            if (name.len != n + 2 || memcmp(name.at + 1, table[m].name, n) != 0)
+                continue;
+            if (json_exists(*table[m].value))
+                return error_set(e, CENTRAL_REJECTED, "%s%s: there twice", where, table[m].name);
+            *table[m].value = value;
+            break;
+        }
+    return true;
+}
+
+/* The bytes of a string as they stand between the quotes. */
+static bool same_text(struct json v, const char *text, size_t len)
+{
+    return json_kind(v) == JSON_STRING && v.len == len + 2 && memcmp(v.at + 1, text, len) == 0;
+}
+
+static bool same(struct json a, struct json b)
+{
+    return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+/* A string that may stand in a header and on a terminal's line: not empty, no control characters, at most max bytes. */
+static bool plain_string(struct json v, size_t max)
+{
+    if (json_kind(v) != JSON_STRING || v.len <= 2)
+        return false;
+    if (!memchr(v.at, '\\', v.len))
+        return v.len - 2 <= max;
+    struct buf b = {0};
+    json_decode(v, &b);
+    bool ok = b.len <= max;
+    for (size_t i = 0; ok && i < b.len; i++)
+        ok = (unsigned char)b.data[i] >= 0x20 && b.data[i] != 0x7f;
+    buf_free(&b);
+    return ok;
+}
+
+/* A time in the one notation that the contract gives for its place. */
+static bool exact_time(struct json v, enum clock_form form, int64_t *out)
+{
+    struct buf again = {0};
+
+    if (json_kind(v) != JSON_STRING || !clock_parse(v.at + 1, v.len - 2, out))
+        return false;
+    clock_put(&again, *out, form);
+    bool ok = same_text(v, again.data, again.len);
+    buf_free(&again);
+    return ok;
+}
+
+static bool check_attributes(struct json envelope, struct error *e)
+{
+    struct json name, value;
+    int64_t n;
+
+    for (struct json_iter i = json_walk(envelope); json_next(&i, &name, &value);) {
+        bool ok = name.len > 2 && name.len - 2 <= ATTRIBUTE_NAME_MAX;
+        for (size_t c = 1; ok && c + 1 < name.len; c++)
+            ok = (name.at[c] >= 'a' && name.at[c] <= 'z') || (name.at[c] >= '0' && name.at[c] <= '9');
+        if (!ok)
+            return error_set(e, CENTRAL_REJECTED, "attribute %.*s: no CloudEvents name (a-z, 0-9, at most %d)",
+                             (int)(name.len < 60 ? name.len : 60), name.at, ATTRIBUTE_NAME_MAX);
+        if (same_text(name, "data", 4))
+            continue;
+        switch (json_kind(value)) {
+        case JSON_STRING:
+        case JSON_TRUE:
+        case JSON_FALSE:
+            break;
+        case JSON_NUMBER:
+            if (json_int(value, &n) && n >= INT32_MIN && n <= INT32_MAX)
+                break;
+            /* fallthrough */
+        default:
+            return error_set(e, CENTRAL_REJECTED, "attribute %.*s: neither string, boolean nor 32-bit integer",
+                             (int)name.len, name.at);
+        }
+    }
+    return true;
+}
+
+static bool token_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+static bool tokens_ok(const char *text, size_t len)
+{
+    if (!len || text[len - 1] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!token_byte(text[i]) && !(text[i] == '.' && i > 0 && text[i - 1] != '.'))
+            return false;
+    return true;
+}
+
+bool event_subject_ok(const char *text, size_t len)
+{
+    static const char first[] = "central.";
+
+    return len > sizeof first - 1 && len <= EVENT_SUBJECT_MAX && memcmp(text, first, sizeof first - 1) == 0 &&
+           tokens_ok(text, len);
+}
+
+static bool subject_ok(struct json v)
+{
+    return json_kind(v) == JSON_STRING && event_subject_ok(v.at + 1, v.len - 2);
+}
+
+static bool adapter_ok(struct json v)
+{
+    return json_kind(v) == JSON_STRING && adapter_name_ok(v.at + 1, v.len - 2);
+}
+
+struct canonical {
+    struct json schema, severity, revision, geo, payload;
+    struct json adapter, category, time, expires, event_severity, id;
+    struct json removes, removes_revision;
+};
+
+/* [n, ...] of exactly count numbers, or null. */
+static bool numbers_or_null(struct json v, size_t count)
+{
+    struct json number;
+    double d;
+
+    if (json_kind(v) == JSON_NULL)
+        return true;
+    if (json_kind(v) != JSON_ARRAY || json_count(v) != count)
+        return false;
+    for (struct json_iter i = json_walk(v); json_next(&i, NULL, &number);)
+        if (!json_double(number, &d))
+            return false;
+    return true;
+}
+
+static bool check_regions(struct json regions, struct json primary, struct error *e)
+{
+    struct json region, before = {0}, first = json_at(regions, 0);
+
+    if (json_kind(regions) != JSON_ARRAY)
+        return refuse(e, "data.geo.regions: not an array");
+    for (struct json_iter i = json_walk(regions); json_next(&i, NULL, &region); before = region) {
+        if (json_kind(region) != JSON_STRING)
+            return refuse(e, "data.geo.regions: not all strings");
+        if (before.at) {
+            size_t n = before.len < region.len ? before.len : region.len;
+            int order = memcmp(before.at + 1, region.at + 1, n - 2);
+            if (order > 0 || (order == 0 && before.len >= region.len))
+                return refuse(e, "data.geo.regions: not sorted, or one twice");
+        }
+    }
+    if (json_exists(first) ? !same(first, primary) : json_kind(primary) != JSON_NULL)
+        return refuse(e, "data.geo.primary_region: not the first of regions");
+    return true;
+}
+
+static bool check_geo(struct json geo, struct error *e)
+{
+    struct json centroid = {0}, bbox = {0}, geometry = {0}, regions = {0}, primary = {0};
+    const struct member table[] = {{"centroid", &centroid},
+                                   {"bbox", &bbox},
+                                   {"geometry", &geometry},
+                                   {"regions", &regions},
+                                   {"primary_region", &primary}};
+
+    if (json_kind(geo) != JSON_OBJECT)
+        return refuse(e, "data.geo: not an object");
+    if (!spread(geo, table, sizeof table / sizeof *table, "data.geo.", e))
+        return false;
+    if (!numbers_or_null(centroid, 2))
+        return refuse(e, "data.geo.centroid: neither [lon, lat] nor null");
+    if (!numbers_or_null(bbox, 4))
+        return refuse(e, "data.geo.bbox: neither [minLon, minLat, maxLon, maxLat] nor null");
+    if (json_kind(geometry) != JSON_OBJECT && json_kind(geometry) != JSON_NULL)
+        return refuse(e, "data.geo.geometry: neither an object nor null");
+    return check_regions(regions, primary, e);
+}
+
+/* The envelope's id is the event's, or <event id>@<n> for revision n from 2 on. */
+static bool check_identity(const struct event *ev, const struct canonical *c, struct error *e)
+{
+    char suffix[24];
+
+    if (!plain_string(ev->event_id, EVENT_ID_MAX))
+        return error_set(e, CENTRAL_REJECTED, "data.id: not a string of 1 to %d bytes without control characters",
+                         EVENT_ID_MAX);
+    if (!json_exists(c->revision))
+        return same(ev->id, ev->event_id) || refuse(e, "id: not that of data.id, and no centralrevision");
+    int n = snprintf(suffix, sizeof suffix, "@%lld", (long long)ev->revision);
+    size_t bare = ev->event_id.len - 1; /* with the first quote, without the last */
+    if (ev->id.len != ev->event_id.len + (size_t)n || memcmp(ev->id.at, ev->event_id.at, bare) != 0 ||
+        memcmp(ev->id.at + bare, suffix, (size_t)n) != 0)
+        return error_set(e, CENTRAL_REJECTED, "id: not data.id with %s for its centralrevision", suffix);
+    return true;
+}
+
+static bool check_canonical(struct event *ev, const struct canonical *c, struct error *e)
+{
+    int64_t n, event_time;
+
+    if (!json_equals(c->schema, EVENT_SCHEMA_VERSION))
+        return refuse(e, "centralschemaversion: not \"" EVENT_SCHEMA_VERSION "\"");
+    if (json_kind(ev->category) != JSON_STRING || !tokens_ok(ev->category.at + 1, ev->category.len - 2))
+        return refuse(e, "centralcategory: not of tokens [a-z0-9_-] joined by dots");
+    if (ev->type.len != ev->category.len + 11 || memcmp(ev->type.at + 1, "central.", 8) != 0 ||
+        memcmp(ev->type.at + 9, ev->category.at + 1, ev->category.len - 2) != 0 ||
+        memcmp(ev->type.at + ev->type.len - 4, ".v1\"", 4) != 0)
+        return refuse(e, "type: not \"central.\" + centralcategory + \".v1\"");
+    if (!subject_ok(ev->subject))
+        return refuse(e, "centralsubject: not of the form central.<token>[.<token>...] with tokens of [a-z0-9_-]");
+    ev->revision = 1;
+    if (json_exists(c->revision) && (!json_int(c->revision, &ev->revision) || ev->revision < 2))
+        return refuse(e, "centralrevision: not an integer from 2 on (absent for the first publication)");
+    if (json_kind(ev->data) != JSON_OBJECT)
+        return refuse(e, "data: not an object");
+    if (!check_identity(ev, c, e))
+        return false;
+    if (!adapter_ok(ev->adapter))
+        return refuse(e, "data.adapter: no adapter's name");
+    if (!json_exists(c->category) || !same(c->category, ev->category))
+        return refuse(e, "data.category: not that of centralcategory");
+    if (!exact_time(c->time, CLOCK_Z, &event_time))
+        return refuse(e, "data.time: not UTC in the form 2026-05-17T20:08:00Z");
+    if (event_time != ev->time)
+        return refuse(e, "data.time: not the same as time");
+    if (!json_exists(c->expires))
+        return refuse(e, "data.expires: missing (null when there is none)");
+    ev->has_expires = json_kind(c->expires) != JSON_NULL;
+    if (ev->has_expires && !exact_time(c->expires, CLOCK_Z, &ev->expires))
+        return refuse(e, "data.expires: neither null nor UTC in the form 2026-05-17T20:08:00Z");
+    ev->severity = -1;
+    if (json_kind(c->event_severity) != JSON_NULL) {
+        if (!json_int(c->event_severity, &n) || n < 0 || n > 4)
+            return refuse(e, "data.severity: neither null nor an integer from 0 to 4");
+        ev->severity = (int)n;
+    }
+    if (ev->severity < 0 ? json_exists(c->severity) : !json_int(c->severity, &n) || n != ev->severity)
+        return refuse(e, "centralseverity: not that of data.severity (absent for null)");
+    if (!check_geo(c->geo, e))
+        return false;
+    if (json_kind(c->payload) != JSON_OBJECT)
+        return refuse(e, "data.data: not an object");
+    if (json_exists(c->removes)) {
+        if (!plain_string(c->removes, EVENT_ID_MAX) || !json_int(c->removes_revision, &ev->removes_revision) ||
+            ev->removes_revision < 1)
+            return refuse(e, "data.removes: not an event's id with removes_revision from 1 on");
+        ev->removes = c->removes;
+    }
+    return true;
+}
+
+static bool check_meta(struct event *ev, struct error *e)
+{
+    if (!subject_ok(ev->subject))
+        return refuse(e, "centralsubject: not of the form central.meta.<token>...");
+    if (json_kind(ev->data) != JSON_OBJECT)
+        return refuse(e, "data: not an object");
+    if (!adapter_ok(ev->adapter))
+        return refuse(e, "data.adapter: no adapter's name");
+    return true;
+}
+
+bool event_read(const char *text, size_t len, struct event *out, struct error *e)
+{
+    struct event ev = {0};
+    struct canonical c = {0};
+    struct json specversion = {0}, time = {0}, content = {0}, raw_adapter = {0};
+    const struct member envelope[] = {{"specversion", &specversion},
+                                      {"id", &ev.id},
+                                      {"source", &ev.source},
+                                      {"type", &ev.type},
+                                      {"time", &time},
+                                      {"datacontenttype", &content},
+                                      {"centralschemaversion", &c.schema},
+                                      {"centralcategory", &ev.category},
+                                      {"centralseverity", &c.severity},
+                                      {"centralsubject", &ev.subject},
+                                      {"centralrevision", &c.revision},
+                                      {"centraladapter", &raw_adapter},
+                                      {"centraltag", &ev.tag},
+                                      {"data", &ev.data}};
+    const struct member event[] = {{"id", &ev.event_id},
+                                   {"adapter", &ev.adapter},
+                                   {"category", &c.category},
+                                   {"time", &c.time},
+                                   {"expires", &c.expires},
+                                   {"severity", &c.event_severity},
+                                   {"geo", &c.geo},
+                                   {"data", &c.payload},
+                                   {"removes", &c.removes},
+                                   {"removes_revision", &c.removes_revision}};
+
+    if (!json_check(text, len, &ev.line, e))
+        return false;
+    if (json_kind(ev.line) != JSON_OBJECT)
+        return refuse(e, "not an event: no JSON object");
+    if (!spread(ev.line, envelope, sizeof envelope / sizeof *envelope, "", e) || !check_attributes(ev.line, e))
+        return false;
+    if (!json_equals(specversion, "1.0"))
+        return refuse(e, "not an event: specversion is not \"1.0\"");
+    if (!plain_string(ev.id, EVENT_ID_MAX + 16))
+        return error_set(e, CENTRAL_REJECTED, "id: not a string of 1 to %d bytes without control characters",
+                         EVENT_ID_MAX);
+    if (!plain_string(ev.source, SIZE_MAX))
+        return refuse(e, "source: not a string");
+    if (!plain_string(ev.type, SIZE_MAX))
+        return refuse(e, "type: not a string");
+    if (!exact_time(time, CLOCK_OFFSET, &ev.time))
+        return refuse(e, "time: not UTC in the form 2026-05-17T20:08:00+00:00");
+    if (!json_equals(content, "application/json"))
+        return refuse(e, "datacontenttype: not \"application/json\"");
+    if (!json_exists(ev.data))
+        return refuse(e, "data: missing");
+    if (json_equals(ev.type, EVENT_TYPE_RAW)) {
+        ev.kind = EVENT_RAW;
+        ev.adapter = raw_adapter;
+        if (!adapter_ok(ev.adapter))
+            return refuse(e, "centraladapter: no adapter's name");
+        *out = ev;
+        return true;
+    }
+    if (!spread(ev.data, event, sizeof event / sizeof *event, "data.", e))
+        return false;
+    if (json_equals(ev.type, EVENT_TYPE_POLL) || json_equals(ev.type, EVENT_TYPE_REJECT)) {
+        ev.kind = json_equals(ev.type, EVENT_TYPE_POLL) ? EVENT_POLL : EVENT_REJECT;
+        if (!check_meta(&ev, e))
+            return false;
+    } else {
+        ev.kind = EVENT_CANONICAL;
+        if (!check_canonical(&ev, &c, e))
+            return false;
+    }
+    *out = ev;
+    return true;
+}
+
+void event_put_message_id(struct buf *out, const struct event *ev)
+{
+    json_decode(ev->id, out);
+    buf_add_char(out, ':');
+    if (ev->kind != EVENT_CANONICAL) {
+        buf_add(out, ev->type.at + 1, ev->type.len - 2);
+        return;
+    }
+    buf_add(out, ev->category.at + 1, ev->category.len - 2);
+    buf_add_format(out, ":%08x", (unsigned)(json_hash(ev->data).high >> 32));
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------- */
+
+const char *event_source(void)
+{
+    const char *name = getenv("CENTRAL_SOURCE");
+
+    return name && *name ? name : EVENT_SOURCE_DEFAULT;
+}
+
+static void put_time(struct buf *out, const char *name, int64_t time, enum clock_form form)
+{
+    struct buf text = {0};
+
+    clock_put(&text, time, form);
+    json_put_member_text(out, name, buf_text(&text));
+    buf_free(&text);
+}
+
+/* Everything up to datacontenttype; the object stays open. */
+static void begin_envelope(struct buf *out, const char *id, const char *source, const char *type, int64_t time)
+{
+    json_begin(out, '{');
+    json_put_member_text(out, "specversion", "1.0");
+    json_put_member_text(out, "id", id);
+    json_put_member_text(out, "source", source);
+    json_put_member_text(out, "type", type);
+    put_time(out, "time", time, CLOCK_OFFSET);
+    json_put_member_text(out, "datacontenttype", "application/json");
+}
+
+void event_put(struct buf *out, const char *source, const struct event_parts *p)
+{
+    struct buf id = {0}, type = {0};
+
+    buf_add_text(&id, p->id);
+    if (p->revision > 1)
+        buf_add_format(&id, "@%lld", (long long)p->revision);
+    buf_add_format(&type, "central.%s.v1", p->category);
+    begin_envelope(out, buf_text(&id), source, buf_text(&type), p->time);
+    buf_free(&id);
+    buf_free(&type);
+    json_put_member_text(out, "centralschemaversion", EVENT_SCHEMA_VERSION);
+    json_put_member_text(out, "centralcategory", p->category);
+    if (p->severity >= 0)
+        json_put_member_int(out, "centralseverity", p->severity);
+    json_put_member_text(out, "centralsubject", p->subject);
+    if (p->revision > 1)
+        json_put_member_int(out, "centralrevision", p->revision);
+    json_put_name(out, "data");
+    json_begin(out, '{');
+    json_put_member_text(out, "id", p->id);
+    json_put_member_text(out, "adapter", p->adapter);
+    json_put_member_text(out, "category", p->category);
+    put_time(out, "time", p->time, CLOCK_Z);
+    if (p->has_expires)
+        put_time(out, "expires", p->expires, CLOCK_Z);
+    else
+        json_put_member_text(out, "expires", NULL);
+    json_put_name(out, "severity");
+    if (p->severity >= 0)
+        json_put_int(out, p->severity);
+    else
+        json_put_null(out);
+    json_put_member(out, "geo", p->geo);
+    json_put_member(out, "data", p->data);
+    if (p->removes) {
+        json_put_member_text(out, "removes", p->removes);
+        json_put_member_int(out, "removes_revision", p->removes_revision);
+    }
+    json_end(out, '}');
+    json_end(out, '}');
+}
+
+void event_put_raw(struct buf *out, const char *url, const char *adapter, int64_t fetched, struct json record,
+                   const char *tag)
+{
+    struct buf id = {0};
+
+    json_put_hash(&id, json_hash(record));
+    begin_envelope(out, buf_text(&id), url, EVENT_TYPE_RAW, fetched);
+    buf_free(&id);
+    json_put_member_text(out, "centraladapter", adapter);
+    if (tag)
+        json_put_member_text(out, "centraltag", tag);
+    json_put_member(out, "data", record);
+    json_end(out, '}');
+}
+
+void event_put_token(struct buf *out, const char *text, size_t len)
+{
+    size_t start = out->len;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
+        if (token_byte(c) && c != '_')
+            buf_add_char(out, c);
+        else if (out->len > start && out->data[out->len - 1] != '_')
+            buf_add_char(out, '_');
+    }
+    while (out->len > start && out->data[out->len - 1] == '_')
+        out->len--;
+    if (out->len == start)
+        buf_add_text(out, "unknown");
+    buf_text(out);
+}
+
+/* The longest beginning of at most max bytes that does not cut a UTF-8 character. */
+static size_t cut(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+static void put_original(struct buf *out, const struct reject *r)
+{
+    struct json value;
+    bool whole = !r->original_total;
+
+    if (whole && r->original_len <= REJECT_JSON_MAX && json_check(r->original, r->original_len, &value, NULL)) {
+        json_put_member(out, "original", value);
+        return;
+    }
+    size_t kept = cut(r->original, r->original_len, REJECT_TEXT_MAX);
+    json_put_name(out, "original_text");
+    json_put_string(out, r->original, kept);
+    if (whole && kept == r->original_len)
+        return;
+    struct buf hash = {0};
+    json_put_hash(&hash, json_hash_bytes(r->original, r->original_len));
+    json_put_member_int(out, "original_bytes", (int64_t)(whole ? r->original_len : r->original_total));
+    if (whole)
+        json_put_member_text(out, "original_hash", buf_text(&hash));
+    buf_free(&hash);
+}
+
+void event_put_reject(struct buf *out, const struct reject *r)
+{
+    struct buf id = {0}, subject = {0}, hashed = {0};
+
+    /* The same record refused again for the same reason is the same reject. */
+    buf_add_format(&hashed, "%s\n%s\n%s\n", r->adapter, r->stage, r->reason);
+    buf_add(&hashed, r->original, r->original_len);
+    buf_add_text(&id, "reject:");
+    json_put_hash(&id, json_hash_bytes(hashed.data, hashed.len));
+    buf_add_text(&subject, "central.meta.reject.");
+    event_put_token(&subject, r->adapter, strlen(r->adapter));
+    begin_envelope(out, buf_text(&id), event_source(), EVENT_TYPE_REJECT, clock_now());
+    json_put_member_text(out, "centralsubject", buf_text(&subject));
+    json_put_name(out, "data");
+    json_begin(out, '{');
+    json_put_member_text(out, "adapter", r->adapter);
+    json_put_member_text(out, "stage", r->stage);
+    json_put_member_text(out, "reason", r->reason);
+    json_put_member_text(out, "source", r->source);
+    if (r->line)
+        json_put_member_int(out, "line", (int64_t)r->line);
+    put_original(out, r);
+    json_end(out, '}');
+    json_end(out, '}');
+    buf_free(&id);
+    buf_free(&subject);
+    buf_free(&hashed);
+}
+
+static void put_report_data(struct buf *out, struct json data, const struct event_count *counts, size_t n)
+{
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(data); json_next(&i, &name, &value);) {
+        bool replaced = false;
+        for (size_t k = 0; k < n && !replaced; k++)
+            replaced = json_equals(name, counts[k].name);
+        if (replaced)
+            continue;
+        json_put(out, name);
+        buf_add_char(out, ':');
+        json_put(out, value);
+    }
+    for (size_t k = 0; k < n; k++)
+        json_put_member_int(out, counts[k].name, counts[k].value);
+    json_end(out, '}');
+}
+
+void event_put_poll(struct buf *out, const struct event *report, const struct event_count *counts, size_t n)
+{
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(report->line); json_next(&i, &name, &value);) {
+        json_put(out, name);
+        buf_add_char(out, ':');
+        if (value.at == report->data.at)
+            put_report_data(out, value, counts, n);
+        else
+            json_put(out, value);
+    }
+    json_end(out, '}');
+}
