@@ -10,6 +10,14 @@
 
 #include "central/mem.h"
 
+static bool say_errno(struct error *e, const char *path, int number)
+{
+    enum central_exit status = number == EACCES || number == EPERM     ? CENTRAL_NO_PERMISSION
+                               : number == ENOENT || number == ENOTDIR ? CENTRAL_CONFIG
+                                                                       : CENTRAL_IO;
+    return error_set(e, status, "%s: %s", path, strerror(number));
+}
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -104,12 +112,23 @@ char *path_data(const char *what)
     return path;
 }
 
-static bool say_errno(struct error *e, const char *path, int number)
+bool path_make(const char *dir, struct error *e)
 {
-    enum central_exit status = number == EACCES || number == EPERM     ? CENTRAL_NO_PERMISSION
-                               : number == ENOENT || number == ENOTDIR ? CENTRAL_CONFIG
-                                                                       : CENTRAL_IO;
-    return error_set(e, status, "%s: %s", path, strerror(number));
+    char *path = mem_string(dir);
+    bool ok = true;
+
+    for (char *at = path + 1; ok && *at; at++) {
+        at += strcspn(at, "/");
+        char cut = *at;
+        *at = '\0';
+        if (mkdir(path, 0755) && errno != EEXIST)
+            ok = say_errno(e, path, errno);
+        *at = cut;
+        if (!cut)
+            break;
+    }
+    free(path);
+    return ok;
 }
 
 bool path_read(const char *path, size_t max, struct buf *out, struct error *e)

@@ -1,7 +1,8 @@
 /* adapter.h - what Central knows of a feed: one jq file (design §4, central-adapter(5)).
  *
- * The file is the start of a jq program; `include "central";` is put before it, and one of its definitions after it. The
- * variables $settings and $name are there; `context` gives {url, tag, fetched} of the answer or record at hand.
+ * The file is the start of a jq program; `include "central";` is put before it and a line that calls its definitions after
+ * it. Beside jq's own and central.jq's definitions it sees `settings`, and `context`: {url, tag, fetched} of the answer or
+ * record at hand.
  *
  * Passing on untouched: keep(PATH) in what event yields stands for the bytes upstream sent at that path of the record;
  * libjq 1.6 would turn numbers into doubles and write JSON slowly. */
@@ -24,22 +25,20 @@ char *adapter_path(const char *name, struct error *e);
 char **adapter_names(void);
 
 struct adapter;
-/* Loads and compiles NAME.jq with the settings of the source (defaults of `about` under those of sources/NAME.json).
- * Compiling libjq's builtins costs about 20 ms, so each definition is compiled when it is first asked for. */
+/* Loads and compiles NAME.jq (about 20 ms, most of it libjq's builtins) and reads the settings of the source: defaults of
+ * `about` under those of CENTRAL_CONFIG/sources/NAME.json. CENTRAL_CONFIG when there is no such adapter, it does not
+ * compile, or a file is no JSON. */
 struct adapter *adapter_open(const char *name, struct error *e);
 /* A file by its path, for trying things out (central-normalize -f). */
 struct adapter *adapter_open_file(const char *path, const char *name, struct error *e);
 void adapter_close(struct adapter *a);
 const char *adapter_name(const struct adapter *a);
 const char *adapter_file(const struct adapter *a);
-/* about, as JSON; valid as long as a. */
-bool adapter_about(struct adapter *a, struct json *about, struct error *e);
-/* The settings in force: defaults overlaid with the file's. */
-bool adapter_settings(struct adapter *a, struct json *settings, struct error *e);
-/* One setting as a new C string (numbers as written); NULL when absent. */
-char *adapter_setting(struct adapter *a, const char *name);
+/* `about`, and the settings in force (defaults overlaid with the file's), as JSON; valid as long as a. */
+struct json adapter_about(const struct adapter *a);
+struct json adapter_settings(const struct adapter *a);
 
-/* The list of requests as a JSON array, from {settings, key, state, now}. state is JSON text, "null" when there is none. */
+/* Appends the list of requests as a JSON array, from {settings, key, state, now}. state is JSON text, "null" when there is none. */
 bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out, struct error *e);
 
 /* What is at hand, for `context`. */

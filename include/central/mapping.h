@@ -1,0 +1,35 @@
+/* mapping.h - from what an adapter's `event` yields to a finished, checked canonical line.
+ *
+ * jq says what only the source knows; what is the same for all is done here: notations of time, tokens of the subject,
+ * centroid and bounding box, the region, the envelope, the check. What `event` may yield (central-adapter(5)):
+ *
+ *   id        string; needed
+ *   category  string of tokens; needed
+ *   subject   array of tokens behind "central." (each reduced to [a-z0-9_-]), or a finished string; without it "central." + category
+ *   time      string that clock_parse reads, or a number: milliseconds since 1970; needed
+ *   expires   the same, or null
+ *   severity  number, cut to 0 ... 4, or null
+ *   geo       {point: [lon, lat]}, {geometry: GeoJSON, centroid: "vertices" | "area"}, {bbox: [...]}, {regions: [...]}; all optional
+ *   data      object; needed
+ *   removes   {id, revision}: this event is the removal of that one */
+#ifndef CENTRAL_MAPPING_H
+#define CENTRAL_MAPPING_H
+
+#include <jv.h>
+#include "central/adapter.h"
+
+/* The region of the settings: shapes and states, a union. */
+struct mapping_region {
+    struct geo_shape *shape; /* NULL: none given */
+    char **states;           /* two-letter codes, NULL-terminated; NULL: none given */
+};
+/* {"north":, "south":, "east":, "west":}, {"states": ["ID", ...]}, GeoJSON, or an array of these; null and "not there" are
+ * everywhere. CENTRAL_CONFIG. */
+bool mapping_region_read(struct geo *g, struct json region, struct mapping_region *out, struct error *e);
+void mapping_region_free(struct geo *g, struct mapping_region *r);
+
+/* Appends the canonical line for result (borrowed), which `event` yielded for record. ADAPTER_REJECTED sets e. */
+enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
+                                   struct json record, struct buf *line, struct error *e);
+
+#endif

@@ -1,0 +1,507 @@
+#include "central/adapter.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jq.h>
+
+#include "central/clock.h"
+#include "central/mapping.h"
+#include "central/mem.h"
+#include "central/path.h"
+#include "central/value.h"
+
+#define ADAPTER_FILE_MAX (1024 * 1024)
+#define SETTINGS_FILE_MAX (16 * 1024 * 1024) /* a region may be a detailed polygon */
+
+/* What stands behind the adapter's own text. `input` gives what C put at hand, so that nothing has to be compiled in and one
+ * compilation serves every call. */
+static const char dispatch[] = "\n"
+                               "input as $c | if $c.op == \"event\" then event\n"
+                               "elif $c.op == \"paths\" then path(items)\n"
+                               "elif $c.op == \"values\" then items\n"
+                               "elif $c.op == \"about\" then about\n"
+                               "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
+                               "elif $c.op == \"removed\" then removed\n"
+                               "else error(\"unknown operation\") end\n";
+static const char before[] = "include \"central\"; ";
+
+struct adapter {
+    char *name;
+    char *file;
+    jq_state *jq;
+    jv context; /* what `input` gives */
+    struct buf messages;
+    struct buf about_text, settings_text;
+    struct json about, settings;
+    struct geo *geo;
+    struct mapping_region region;
+};
+
+/* --- finding ------------------------------------------------------------------------------------------------------- */
+
+/* The folders, NULL-terminated; the caller frees each and the array. */
+static char **folders(void)
+{
+    const char *list = getenv("CENTRAL_ADAPTERS");
+    char **dirs = mem_alloc_array((list ? strlen(list) : 0) + 4, sizeof *dirs);
+    size_t n = 0;
+
+    for (const char *at = list; at && *at;) {
+        size_t len = strcspn(at, ":");
+        if (len)
+            dirs[n++] = mem_bytes(at, len);
+        at += len + (at[len] == ':');
+    }
+    char *config = path_config();
+    dirs[n++] = path_join(config, "adapters");
+    free(config);
+    dirs[n] = path_data("adapters");
+    return dirs;
+}
+
+static void free_list(char **list)
+{
+    for (char **at = list; *at; at++)
+        free(*at);
+    free(list);
+}
+
+char *adapter_path(const char *name, struct error *e)
+{
+    char **dirs = folders(), *found = NULL;
+    struct buf tried = {0};
+
+    if (!adapter_name_ok(name, strlen(name))) {
+        error_set(e, CENTRAL_CONFIG, "'%s' is no adapter's name (a-z, 0-9, _)", name);
+    } else {
+        char *file = mem_format("%s.jq", name);
+        for (char **dir = dirs; *dir && !found; dir++) {
+            char *path = path_join(*dir, file);
+            if (path_exists(path))
+                found = mem_string(path);
+            buf_add_format(&tried, "%s%s", tried.len ? ", " : "", *dir);
+            free(path);
+        }
+        if (!found)
+            error_set(e, CENTRAL_CONFIG, "no adapter '%s': no %s in %s", name, file, buf_text(&tried));
+        free(file);
+    }
+    buf_free(&tried);
+    free_list(dirs);
+    return found;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **adapter_names(void)
+{
+    char **dirs = folders(), **names = mem_alloc_array(1, sizeof *names);
+    size_t count = 0;
+
+    for (char **dir = dirs; *dir; dir++) {
+        DIR *d = opendir(*dir);
+        for (struct dirent *entry; d && (entry = readdir(d));) {
+            size_t n = strlen(entry->d_name);
+            if (n < 4 || strcmp(entry->d_name + n - 3, ".jq") != 0 || !adapter_name_ok(entry->d_name, n - 3) ||
+                strcmp(entry->d_name, "central.jq") == 0)
+                continue;
+            char *name = mem_bytes(entry->d_name, n - 3);
+            size_t i = 0;
+            while (i < count && strcmp(names[i], name) != 0)
+                i++;
+            if (i < count) {
+                free(name);
+                continue;
+            }
+            names = mem_resize(names, (count + 2) * sizeof *names);
+            names[count++] = name;
+            names[count] = NULL;
+        }
+        if (d)
+            closedir(d);
+    }
+    free_list(dirs);
+    qsort(names, count, sizeof *names, compare_names);
+    return names;
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------- */
+
+static void keep_message(void *closure, jv message)
+{
+    struct adapter *a = closure;
+
+    if (jv_get_kind(message) == JV_KIND_STRING && a->messages.len < 4096)
+        buf_add_format(&a->messages, "%s%s", a->messages.len ? "; " : "", jv_string_value(message));
+    jv_free(message);
+}
+
+static jv give_context(jq_state *jq, void *closure)
+{
+    (void)jq;
+    return jv_copy(((struct adapter *)closure)->context);
+}
+
+static void set_context(struct adapter *a, const char *name, jv value)
+{
+    a->context = jv_object_set(a->context, jv_string(name), value);
+}
+
+static void set_context_at(struct adapter *a, const struct adapter_context *c)
+{
+    struct json tag;
+
+    set_context(a, "url", c->url ? jv_string(c->url) : jv_null());
+    set_context(a, "fetched", jv_number((double)c->fetched / CLOCK_SECOND));
+    set_context(a, "tag", c->tag && json_check(c->tag, strlen(c->tag), &tag, NULL) ? value_parse(tag) : jv_null());
+}
+
+/* Starts an operation on input, which is taken. */
+static void start(struct adapter *a, const char *op, jv input)
+{
+    set_context(a, "op", jv_string(op));
+    jq_start(a->jq, input, 0);
+}
+
+/* The next result. False at the end, or with e when the program fails; *said is true when it said so itself (error(...)). */
+static bool next(struct adapter *a, jv *result, struct error *e)
+{
+    jv v = jq_next(a->jq);
+
+    if (jv_is_valid(v) && !jq_halted(a->jq)) {
+        *result = v;
+        return true;
+    }
+    if (jq_halted(a->jq)) {
+        jv_free(v);
+        return error_set(e, CENTRAL_REJECTED, "the adapter called halt");
+    }
+    if (!jv_invalid_has_msg(jv_copy(v))) {
+        jv_free(v);
+        return false;
+    }
+    jv message = jv_invalid_get_msg(v);
+    jv text = jv_get_kind(message) == JV_KIND_STRING ? message : jv_dump_string(message, 0);
+    error_set(e, CENTRAL_REJECTED, "%s", jv_string_value(text));
+    jv_free(text);
+    return false;
+}
+
+/* The one result of an operation, as JSON text. */
+static bool once(struct adapter *a, const char *op, jv input, struct buf *out, struct error *e)
+{
+    jv result;
+    struct error failed = {0};
+
+    start(a, op, input);
+    if (!next(a, &result, &failed)) {
+        error_set(e, CENTRAL_CONFIG, "%s: %s: %s", a->file, op, failed.text ? failed.text : "gives nothing");
+        error_free(&failed);
+        return false;
+    }
+    bool ok = value_put(out, result, (struct json){0}, e) || error_prefix(e, "%s: %s", a->file, op);
+    jv_free(result);
+    return ok;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------- */
+
+static bool compile(struct adapter *a, struct error *e)
+{
+    struct buf program = {0};
+    jv dirs = jv_array();
+    char **list = folders();
+
+    buf_add_text(&program, before);
+    if (!path_read(a->file, ADAPTER_FILE_MAX, &program, e)) {
+        buf_free(&program);
+        free_list(list);
+        return false;
+    }
+    buf_add_text(&program, dispatch);
+    for (char **dir = list; *dir; dir++)
+        dirs = jv_array_append(dirs, jv_string(*dir));
+    free_list(list);
+    a->jq = jq_init();
+    if (!a->jq) {
+        buf_free(&program);
+        return error_set(e, CENTRAL_TRY_AGAIN, "%s: libjq does not start", a->file);
+    }
+    jq_set_error_cb(a->jq, keep_message, a);
+    jq_set_attr(a->jq, jv_string("JQ_LIBRARY_PATH"), dirs);
+    jq_set_input_cb(a->jq, give_context, a);
+    bool ok = jq_compile_args(a->jq, buf_text(&program), jv_object());
+    buf_free(&program);
+    /* "jq: error: NAME/0 is not defined at <top-level>, line 3:" and what follows it. */
+    if (!ok)
+        error_set(e, CENTRAL_CONFIG, "%s: %s", a->file, a->messages.len ? buf_text(&a->messages) : "does not compile");
+    return ok;
+}
+
+/* defaults of about.settings, then the file's members over them. */
+static bool read_settings(struct adapter *a, struct error *e)
+{
+    struct json name, value, file = {0};
+    struct buf text = {0};
+    char *config = path_config();
+    char *path = mem_format("%s/sources/%s.json", config, a->name);
+
+    free(config);
+    if (path_exists(path) && (!path_read(path, SETTINGS_FILE_MAX, &text, e) ||
+                              !(json_check(text.data, text.len, &file, e) || error_prefix(e, "%s", path)))) {
+        if (e)
+            e->status = e->status == CENTRAL_REJECTED ? CENTRAL_CONFIG : e->status;
+        buf_free(&text);
+        free(path);
+        return false;
+    }
+    bool ok = !json_exists(file) || json_kind(file) == JSON_OBJECT;
+    if (!ok)
+        error_set(e, CENTRAL_CONFIG, "%s: not a JSON object", path);
+    json_begin(&a->settings_text, '{');
+    for (struct json_iter i = json_walk(json_get(a->about, "settings")); ok && json_next(&i, &name, &value);) {
+        char *key = json_string(name);
+        if (key && !json_exists(json_get(file, key)) && json_exists(json_get(value, "default")))
+            json_put_member(&a->settings_text, key, json_get(value, "default"));
+        free(key);
+    }
+    for (struct json_iter i = json_walk(file); ok && json_next(&i, &name, &value);) {
+        json_put(&a->settings_text, name);
+        buf_add_char(&a->settings_text, ':');
+        json_put(&a->settings_text, value);
+    }
+    json_end(&a->settings_text, '}');
+    ok = ok && json_check(a->settings_text.data, a->settings_text.len, &a->settings, e);
+    if (ok) {
+        set_context(a, "settings", value_parse(a->settings));
+        ok = mapping_region_read(a->geo, json_get(a->settings, "region"), &a->region, e) ||
+             error_prefix(e, "%s: region", path);
+    }
+    buf_free(&text);
+    free(path);
+    return ok;
+}
+
+static bool load(struct adapter *a, struct error *e)
+{
+    if (!compile(a, e) || !once(a, "about", jv_null(), &a->about_text, e))
+        return false;
+    if (!json_check(a->about_text.data, a->about_text.len, &a->about, e) || json_kind(a->about) != JSON_OBJECT)
+        return error_set(e, CENTRAL_CONFIG, "%s: about: not an object", a->file);
+    return read_settings(a, e);
+}
+
+struct adapter *adapter_open_file(const char *path, const char *name, struct error *e)
+{
+    struct adapter *a = mem_alloc(sizeof *a);
+
+    a->name = mem_string(name);
+    a->file = mem_string(path);
+    a->context = jv_object();
+    a->geo = geo_open();
+    set_context(a, "name", jv_string(name));
+    if (load(a, e))
+        return a;
+    adapter_close(a);
+    return NULL;
+}
+
+struct adapter *adapter_open(const char *name, struct error *e)
+{
+    char *path = adapter_path(name, e);
+    struct adapter *a = path ? adapter_open_file(path, name, e) : NULL;
+
+    free(path);
+    return a;
+}
+
+void adapter_close(struct adapter *a)
+{
+    if (!a)
+        return;
+    jv_free(a->context);
+    if (a->jq)
+        jq_teardown(&a->jq);
+    mapping_region_free(a->geo, &a->region);
+    geo_close(a->geo);
+    buf_free(&a->messages);
+    buf_free(&a->about_text);
+    buf_free(&a->settings_text);
+    free(a->name);
+    free(a->file);
+    free(a);
+}
+
+const char *adapter_name(const struct adapter *a)
+{
+    return a->name;
+}
+
+const char *adapter_file(const struct adapter *a)
+{
+    return a->file;
+}
+
+struct json adapter_about(const struct adapter *a)
+{
+    return a->about;
+}
+
+struct json adapter_settings(const struct adapter *a)
+{
+    return a->settings;
+}
+
+/* --- asking -------------------------------------------------------------------------------------------------------- */
+
+bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out,
+                      struct error *e)
+{
+    struct json checked;
+    jv input = jv_object();
+
+    if (!json_check(state, strlen(state), &checked, e)) {
+        jv_free(input);
+        return error_prefix(e, "state of %s", a->name);
+    }
+    input = jv_object_set(input, jv_string("settings"), value_parse(a->settings));
+    input = jv_object_set(input, jv_string("key"), key ? jv_string(key) : jv_null());
+    input = jv_object_set(input, jv_string("state"), value_parse(checked));
+    input = jv_object_set(input, jv_string("now"), jv_number((double)now / CLOCK_SECOND));
+    return once(a, "requests", input, out, e);
+}
+
+/* The records of an answer, all of them before the first is told. */
+struct records {
+    struct json *at;
+    size_t count, room;
+    struct buf made; /* records that the program made, one after the other */
+};
+
+static void add_record(struct records *r, struct json record)
+{
+    if (r->count == r->room) {
+        r->room = r->room ? r->room * 2 : 256;
+        r->at = mem_resize(r->at, r->room * sizeof *r->at);
+    }
+    r->at[r->count++] = record;
+}
+
+static bool collect_paths(struct adapter *a, struct json answer, jv parsed, struct records *r, struct error *e)
+{
+    struct value_cursor cursor = {.record = answer};
+    jv path;
+
+    for (start(a, "paths", parsed); next(a, &path, e);) {
+        struct json record = value_cursor_at(&cursor, path);
+        jv_free(path);
+        if (json_exists(record))
+            add_record(r, record);
+    }
+    value_cursor_free(&cursor);
+    return !e->text;
+}
+
+static bool collect_values(struct adapter *a, struct json answer, jv parsed, struct records *r, struct error *e)
+{
+    jv value;
+
+    /* Positions first: the buffer moves as it grows. */
+    for (start(a, "values", parsed); next(a, &value, e);) {
+        buf_add_char(&r->made, '\n');
+        size_t from = r->made.len;
+        bool ok = value_put(&r->made, value, answer, e);
+        jv_free(value);
+        if (!ok)
+            return false;
+        add_record(r, (struct json){(const char *)from, r->made.len - from});
+    }
+    for (size_t i = 0; i < r->count; i++)
+        r->at[i].at = r->made.data + (size_t)r->at[i].at;
+    return !e->text;
+}
+
+bool adapter_items(struct adapter *a, struct json answer, const struct adapter_context *c, adapter_each *each,
+                   void *closure, struct error *e)
+{
+    static const char no_path[] = "Invalid path expression";
+    struct records r = {0};
+    struct error failed = {0};
+
+    set_context_at(a, c);
+    jv parsed = value_parse(answer);
+    if (!jv_is_valid(parsed)) {
+        jv_free(parsed);
+        return error_set(e, CENTRAL_REJECTED, "libjq cannot read the answer");
+    }
+    bool ok = collect_paths(a, answer, jv_copy(parsed), &r, &failed);
+    if (!ok && strncmp(failed.text, no_path, sizeof no_path - 1) == 0) {
+        /* The adapter makes its records; they are not the answer's own bytes. */
+        error_free(&failed);
+        r.count = 0;
+        ok = collect_values(a, answer, jv_copy(parsed), &r, &failed);
+    }
+    jv_free(parsed);
+    if (!ok) {
+        error_set(e, failed.status, "%s", failed.text);
+        error_free(&failed);
+    }
+    for (size_t i = 0; ok && i < r.count; i++)
+        if (!each(closure, r.at[i]))
+            break;
+    free(r.at);
+    buf_free(&r.made);
+    return ok;
+}
+
+bool adapter_events(struct adapter *a, struct json record, const struct adapter_context *c, const struct adapter_sink *s,
+                    struct adapter_counts *counts, struct error *e)
+{
+    struct error failed = {0};
+    struct buf line = {0};
+    unsigned results = 0;
+    bool go_on = true;
+    jv result;
+
+    set_context_at(a, c);
+    jv parsed = value_parse(record);
+    if (!jv_is_valid(parsed)) {
+        jv_free(parsed);
+        counts->rejected++;
+        return s->reject(s->closure, "libjq cannot read the record") || error_set(e, CENTRAL_IO, "cannot write");
+    }
+    for (start(a, "event", parsed); go_on && next(a, &result, &failed); results++) {
+        buf_clear(&line);
+        switch (mapping_event(a->geo, &a->region, a->name, result, record, &line, &failed)) {
+        case ADAPTER_EVENT:
+            counts->events++;
+            go_on = s->event(s->closure, line.data, line.len);
+            break;
+        case ADAPTER_OUTSIDE:
+            counts->outside++;
+            break;
+        case ADAPTER_SKIPPED:
+            counts->skipped++;
+            break;
+        case ADAPTER_REJECTED:
+            counts->rejected++;
+            go_on = s->reject(s->closure, failed.text);
+            error_free(&failed);
+            break;
+        }
+        jv_free(result);
+    }
+    if (failed.text) {
+        counts->rejected++;
+        go_on = s->reject(s->closure, failed.text);
+        error_free(&failed);
+    } else if (!results) {
+        counts->skipped++;
+    }
+    buf_free(&line);
+    return go_on || error_set(e, CENTRAL_IO, "cannot write");
+}

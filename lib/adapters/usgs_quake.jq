@@ -1,0 +1,46 @@
+# USGS earthquakes: GeoJSON summaries of the last hour, day, week, month.
+# https://earthquake.usgs.gov/earthquakes/feed/v1.0/geojson.php
+
+def about: {
+  name: "usgs_quake",
+  title: "USGS earthquakes",
+  every: 60,
+  timeout: 60,
+  kind: "window",
+  keep: "31d",
+  settings: {
+    feed: {
+      type: "string", enum: ["all_hour", "all_day", "all_week", "all_month"], default: "all_hour",
+      help: "how far back each poll looks; after an outage Central asks for a wider one by itself"
+    }
+  }
+};
+
+def requests:
+  # The narrowest summary, not under the setting's, that reaches back to the last complete poll; ten minutes to spare.
+  ["all_hour", "all_day", "all_week", "all_month"] as $feeds
+  | (.now - (.state.last_success // .now) + 600) as $gap
+  | (if $gap <= 3600 then 0 elif $gap <= 86400 then 1 elif $gap <= 604800 then 2 else 3 end) as $needed
+  | ([$needed, ($feeds | index([settings.feed])) // 0] | max) as $use
+  | {url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/\($feeds[$use]).geojson", format: "json"};
+
+def items:
+  if (.features | type) == "array" then .features[] else error("no array of features in the answer") end;
+
+def tier:
+  if . < 3 then ["minor", 0] elif . < 4 then ["light", 1] elif . < 5 then ["moderate", 2] elif . < 6 then ["strong", 3]
+  elif . < 7 then ["major", 4] else ["great", 4] end;
+
+def event:
+  .geometry.coordinates as $at
+  | select(.properties.mag != null and ($at | length) >= 2)
+  | (.properties.mag | if type == "number" then tier else error("magnitude is no number") end) as [$tier, $severity]
+  | {
+      id,
+      category: "quake.event.\($tier)",
+      time: .properties.time,
+      severity: $severity,
+      geo: {point: $at},
+      data: (keep(.properties) | rename({mag: "magnitude", time: "time_ms", updated: "updated_ms"})
+             | with({longitude: $at[0], latitude: $at[1], depth: $at[2]}))
+    };

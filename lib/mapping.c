@@ -1,0 +1,394 @@
+#include "central/mapping.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/clock.h"
+#include "central/event.h"
+#include "central/mem.h"
+#include "central/value.h"
+
+/* Beyond this many milliseconds a number is no time (year 9999). */
+#define MILLISECONDS_MAX 253402300800000.0
+
+/* --- region -------------------------------------------------------------------------------------------------------- */
+
+static bool add_states(struct json list, struct mapping_region *out, size_t *count, struct error *e)
+{
+    struct json state;
+
+    if (json_kind(list) != JSON_ARRAY)
+        return error_set(e, CENTRAL_CONFIG, "states: not an array of two-letter codes");
+    for (struct json_iter i = json_walk(list); json_next(&i, NULL, &state);) {
+        if (json_kind(state) != JSON_STRING || state.len != 4)
+            return error_set(e, CENTRAL_CONFIG, "states: not an array of two-letter codes");
+        out->states = mem_resize(out->states, (*count + 2) * sizeof *out->states);
+        out->states[(*count)++] = json_string(state);
+        out->states[*count] = NULL;
+    }
+    return true;
+}
+
+bool mapping_region_read(struct geo *g, struct json region, struct mapping_region *out, struct error *e)
+{
+    struct json part, states, whole;
+    struct buf shapes = {0};
+    size_t count = 0;
+    bool ok = true, any = false;
+
+    *out = (struct mapping_region){0};
+    if (json_is_null(region))
+        return true;
+    /* What is no state list goes to geo_region as one array. */
+    json_begin(&shapes, '[');
+    struct json_iter i = json_kind(region) == JSON_ARRAY ? json_walk(region) : (struct json_iter){0};
+    for (bool single = json_kind(region) != JSON_ARRAY; ok && (single || json_next(&i, NULL, &part)); single = false) {
+        if (single)
+            part = region;
+        states = json_get(part, "states");
+        if (json_exists(states))
+            ok = add_states(states, out, &count, e);
+        if (!json_exists(states) || json_exists(json_get(part, "north")) || json_exists(json_get(part, "type"))) {
+            json_put(&shapes, part);
+            any = true;
+        }
+        if (json_kind(region) != JSON_ARRAY)
+            break;
+    }
+    json_end(&shapes, ']');
+    if (ok && any)
+        ok = json_check(shapes.data, shapes.len, &whole, e) && geo_region(g, whole, &out->shape, e);
+    buf_free(&shapes);
+    if (!ok)
+        mapping_region_free(g, out);
+    return ok;
+}
+
+void mapping_region_free(struct geo *g, struct mapping_region *r)
+{
+    for (char **s = r->states; s && *s; s++)
+        free(*s);
+    free(r->states);
+    geo_shape_free(g, r->shape);
+    *r = (struct mapping_region){0};
+}
+
+/* Contract §5 nws: what has a shape is in the region when they touch; else its states decide when the region names states;
+ * what says nothing about where it is stays, for a warning that is dropped by mistake is worse than one too many. */
+static bool inside(struct geo *g, const struct mapping_region *r, const struct geo_shape *shape, char **regions,
+                   size_t count)
+{
+    bool has_state = false;
+
+    if (!r->shape && !r->states)
+        return true;
+    if (shape && r->shape && geo_intersects(g, shape, r->shape))
+        return true;
+    for (size_t i = 0; r->states && i < count; i++) {
+        if (strncmp(regions[i], "US-", 3) != 0)
+            continue;
+        has_state = true;
+        for (char **s = r->states; *s; s++)
+            if (strncmp(regions[i] + 3, *s, 2) == 0 && (regions[i][5] == '-' || regions[i][5] == '\0'))
+                return true;
+    }
+    return !has_state && !shape;
+}
+
+/* --- one event ----------------------------------------------------------------------------------------------------- */
+
+/* What is collected on the way; everything is freed at one exit. */
+struct work {
+    struct geo *g;
+    struct json record;
+    struct event_parts parts;
+    struct buf id, subject, geo, data, removes;
+    char **regions;
+    size_t region_count;
+    struct geo_shape *shape;
+};
+
+static bool refuse(struct error *e, const char *what)
+{
+    return error_set(e, CENTRAL_REJECTED, "%s", what);
+}
+
+/* A string's characters, a number as JSON writes it. */
+static bool text(jv v, struct buf *out)
+{
+    if (jv_get_kind(v) == JV_KIND_STRING)
+        buf_add(out, jv_string_value(v), (size_t)jv_string_length_bytes(jv_copy(v)));
+    else if (jv_get_kind(v) == JV_KIND_NUMBER)
+        return value_put(out, v, (struct json){0}, NULL);
+    else
+        return false;
+    return true;
+}
+
+/* A time, when v is no null: *there. */
+static bool time_of(jv v, bool *there, int64_t *out, const char *name, struct error *e)
+{
+    *there = jv_is_valid(v) && jv_get_kind(v) != JV_KIND_NULL;
+    if (!*there)
+        return true;
+    if (jv_get_kind(v) == JV_KIND_NUMBER) {
+        double ms = jv_number_value(v);
+        if (!(fabs(ms) < MILLISECONDS_MAX))
+            return error_set(e, CENTRAL_REJECTED, "%s: %g are not milliseconds since 1970", name, ms);
+        *out = (int64_t)llround(ms * 1000);
+        return true;
+    }
+    if (jv_get_kind(v) == JV_KIND_STRING && clock_parse(jv_string_value(v), strlen(jv_string_value(v)), out))
+        return true;
+    jv dumped = jv_dump_string(jv_copy(v), 0);
+    error_set(e, CENTRAL_REJECTED, "%s: %.100s is no time", name, jv_string_value(dumped));
+    jv_free(dumped);
+    return false;
+}
+
+static bool read_subject(struct work *w, jv subject, struct error *e)
+{
+    if (!jv_is_valid(subject) || jv_get_kind(subject) == JV_KIND_NULL) {
+        buf_add_format(&w->subject, "central.%s", w->parts.category);
+        return true;
+    }
+    if (jv_get_kind(subject) == JV_KIND_STRING)
+        return text(subject, &w->subject);
+    if (jv_get_kind(subject) != JV_KIND_ARRAY)
+        return refuse(e, "subject: neither a string nor an array of tokens");
+    buf_add_text(&w->subject, "central");
+    for (int i = 0, n = jv_array_length(jv_copy(subject)); i < n; i++) {
+        jv token = jv_array_get(jv_copy(subject), i);
+        struct buf word = {0};
+        buf_add_char(&w->subject, '.');
+        text(token, &word); /* null and the like become "unknown" */
+        event_put_token(&w->subject, buf_text(&word), word.len);
+        buf_free(&word);
+        jv_free(token);
+    }
+    return true;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool read_regions(struct work *w, jv list, struct error *e)
+{
+    if (!jv_is_valid(list) || jv_get_kind(list) == JV_KIND_NULL)
+        return true;
+    if (jv_get_kind(list) != JV_KIND_ARRAY)
+        return refuse(e, "geo.regions: not an array");
+    int n = jv_array_length(jv_copy(list));
+    w->regions = mem_alloc_array((size_t)n + 1, sizeof *w->regions);
+    for (int i = 0; i < n; i++) {
+        jv region = jv_array_get(jv_copy(list), i);
+        if (jv_get_kind(region) == JV_KIND_STRING && *jv_string_value(region))
+            w->regions[w->region_count++] = mem_string(jv_string_value(region));
+        jv_free(region);
+    }
+    qsort(w->regions, w->region_count, sizeof *w->regions, compare_text);
+    size_t kept = 0;
+    for (size_t i = 0; i < w->region_count; i++) {
+        if (kept && strcmp(w->regions[kept - 1], w->regions[i]) == 0)
+            free(w->regions[i]);
+        else
+            w->regions[kept++] = w->regions[i];
+    }
+    w->region_count = kept;
+    return true;
+}
+
+/* [lon, lat] as numbers; false when v is no such thing. */
+static bool pair(jv v, double *lon, double *lat)
+{
+    if (jv_get_kind(v) != JV_KIND_ARRAY || jv_array_length(jv_copy(v)) < 2)
+        return false;
+    jv x = jv_array_get(jv_copy(v), 0), y = jv_array_get(jv_copy(v), 1);
+    bool ok = jv_get_kind(x) == JV_KIND_NUMBER && jv_get_kind(y) == JV_KIND_NUMBER;
+    if (ok) {
+        *lon = jv_number_value(x);
+        *lat = jv_number_value(y);
+    }
+    jv_free(x);
+    jv_free(y);
+    return ok;
+}
+
+static void put_numbers(struct buf *out, const double *numbers, size_t n)
+{
+    json_begin(out, '[');
+    for (size_t i = 0; i < n; i++)
+        json_put_double(out, numbers[i]);
+    json_end(out, ']');
+}
+
+/* Four numbers, or false. */
+static bool four(jv v, double box[4])
+{
+    if (jv_get_kind(v) != JV_KIND_ARRAY || jv_array_length(jv_copy(v)) != 4)
+        return false;
+    for (int i = 0; i < 4; i++) {
+        jv n = jv_array_get(jv_copy(v), i);
+        bool number = jv_get_kind(n) == JV_KIND_NUMBER;
+        box[i] = number ? jv_number_value(n) : 0;
+        jv_free(n);
+        if (!number)
+            return false;
+    }
+    return true;
+}
+
+/* Writes geo (contract §2) and leaves the shape for the region. */
+static bool put_geo(struct work *w, jv geo, struct error *e)
+{
+    jv how = value_get(geo, "centroid"), point = value_get(geo, "point");
+    struct buf geometry = {0};
+    struct json shape_text = {0};
+    double center[2], box[4];
+    bool has_center = false, has_box = false, ok = true;
+
+    if (jv_is_valid(geo) && jv_get_kind(geo) != JV_KIND_OBJECT && jv_get_kind(geo) != JV_KIND_NULL)
+        return refuse(e, "geo: not an object");
+    if (!read_regions(w, value_get(geo, "regions"), e))
+        return false;
+    jv kept = value_get(geo, "geometry");
+    if (jv_is_valid(kept) && jv_get_kind(kept) != JV_KIND_NULL)
+        ok = value_put(&geometry, kept, w->record, e) && json_check(geometry.data, geometry.len, &shape_text, e);
+    if (ok && pair(point, &center[0], &center[1])) {
+        has_center = has_box = true;
+        box[0] = box[2] = center[0];
+        box[1] = box[3] = center[1];
+        w->shape = geo_point(w->g, center[0], center[1]);
+    }
+    if (ok && json_kind(shape_text) == JSON_OBJECT) {
+        /* A geometry that cannot be read is passed on as upstream sent it; the record does not go with it. */
+        struct geo_shape *shape = geo_read(w->g, shape_text, NULL);
+        if (shape) {
+            enum geo_centroid rule =
+                jv_get_kind(how) == JV_KIND_STRING && strcmp(jv_string_value(how), "vertices") == 0 ? GEO_VERTEX_MEAN
+                                                                                                   : GEO_AREA;
+            geo_shape_free(w->g, w->shape);
+            w->shape = shape;
+            has_center = has_center || geo_centroid(w->g, shape, rule, &center[0], &center[1]);
+            has_box = geo_bbox(w->g, shape, box);
+        }
+    }
+    has_box = four(value_get(geo, "bbox"), box) || has_box;
+    if (ok) {
+        json_begin(&w->geo, '{');
+        json_put_name(&w->geo, "centroid");
+        if (has_center)
+            put_numbers(&w->geo, center, 2);
+        else
+            json_put_null(&w->geo);
+        json_put_name(&w->geo, "bbox");
+        if (has_box)
+            put_numbers(&w->geo, box, 4);
+        else
+            json_put_null(&w->geo);
+        json_put_name(&w->geo, "geometry");
+        if (json_kind(shape_text) == JSON_OBJECT)
+            json_put(&w->geo, shape_text);
+        else
+            json_put_null(&w->geo);
+        json_put_name(&w->geo, "regions");
+        json_begin(&w->geo, '[');
+        for (size_t i = 0; i < w->region_count; i++)
+            json_put_text(&w->geo, w->regions[i]);
+        json_end(&w->geo, ']');
+        json_put_member_text(&w->geo, "primary_region", w->region_count ? w->regions[0] : NULL);
+        json_end(&w->geo, '}');
+    }
+    buf_free(&geometry);
+    return ok;
+}
+
+static bool read_severity(jv v, int *out, struct error *e)
+{
+    *out = -1;
+    if (!jv_is_valid(v) || jv_get_kind(v) == JV_KIND_NULL)
+        return true;
+    if (jv_get_kind(v) != JV_KIND_NUMBER || jv_number_value(v) != trunc(jv_number_value(v)))
+        return refuse(e, "severity: neither an integer nor null");
+    double n = jv_number_value(v);
+    *out = n < 0 ? 0 : n > 4 ? 4 : (int)n; /* contract §2: cut to 4 */
+    return true;
+}
+
+static bool read_removes(struct work *w, jv removes, struct error *e)
+{
+    if (!jv_is_valid(removes) || jv_get_kind(removes) == JV_KIND_NULL)
+        return true;
+    jv revision = value_get(removes, "revision");
+    if (!text(value_get(removes, "id"), &w->removes))
+        return refuse(e, "removes: not {id, revision}");
+    w->parts.removes = buf_text(&w->removes);
+    w->parts.removes_revision = jv_get_kind(revision) == JV_KIND_NUMBER ? (int64_t)jv_number_value(revision) : 1;
+    return true;
+}
+
+static bool fill(struct work *w, jv result, struct error *e)
+{
+    struct event_parts *p = &w->parts;
+    bool there;
+
+    if (jv_get_kind(result) != JV_KIND_OBJECT)
+        return refuse(e, "event: not an object");
+    if (!text(value_get(result, "id"), &w->id) || !w->id.len)
+        return refuse(e, "id: missing");
+    if (memchr(w->id.data, '\0', w->id.len))
+        return refuse(e, "id: holds a NUL character");
+    p->id = buf_text(&w->id);
+    jv category = value_get(result, "category");
+    if (jv_get_kind(category) != JV_KIND_STRING)
+        return refuse(e, "category: missing");
+    p->category = jv_string_value(category);
+    if (!read_subject(w, value_get(result, "subject"), e))
+        return false;
+    p->subject = buf_text(&w->subject);
+    if (!time_of(value_get(result, "time"), &there, &p->time, "time", e))
+        return false;
+    if (!there)
+        return refuse(e, "time: missing");
+    if (!time_of(value_get(result, "expires"), &p->has_expires, &p->expires, "expires", e) ||
+        !read_severity(value_get(result, "severity"), &p->severity, e) ||
+        !put_geo(w, value_get(result, "geo"), e) || !read_removes(w, value_get(result, "removes"), e))
+        return false;
+    jv data = value_get(result, "data");
+    if (jv_get_kind(data) != JV_KIND_OBJECT)
+        return refuse(e, "data: not an object");
+    return value_put(&w->data, data, w->record, e) || error_prefix(e, "data");
+}
+
+enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
+                                   struct json record, struct buf *line, struct error *e)
+{
+    struct work w = {.g = g, .record = record, .parts = {.adapter = adapter, .revision = 1}};
+    enum adapter_outcome outcome = ADAPTER_REJECTED;
+    struct event checked;
+
+    if (fill(&w, result, e)) {
+        if (inside(g, region, w.shape, w.regions, w.region_count)) {
+            w.parts.geo = (struct json){w.geo.data, w.geo.len};
+            w.parts.data = (struct json){w.data.data, w.data.len};
+            event_put(line, event_source(), &w.parts);
+            if (event_read(line->data, line->len, &checked, e))
+                outcome = ADAPTER_EVENT;
+        } else {
+            outcome = ADAPTER_OUTSIDE;
+        }
+    }
+    for (size_t i = 0; i < w.region_count; i++)
+        free(w.regions[i]);
+    free(w.regions);
+    geo_shape_free(g, w.shape);
+    buf_free(&w.id);
+    buf_free(&w.subject);
+    buf_free(&w.geo);
+    buf_free(&w.data);
+    buf_free(&w.removes);
+    return outcome;
+}
