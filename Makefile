@@ -26,13 +26,14 @@ LIBS_bus     = $(shell $(PKG_CONFIG) --libs libnats)
 LIBS_db      = $(shell $(PKG_CONFIG) --libs libpq)
 LIBS_http    = $(shell $(PKG_CONFIG) --libs libcurl)
 LIBS_geo     = -lgeos_c
+LIBS_state   = $(shell $(PKG_CONFIG) --libs sqlite3)
 LIBS_jq      = -ljq -lm
 LIBS_formats = $(shell $(PKG_CONFIG) --libs expat) -lcsv
 CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
 
 # What each tool needs.
 LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) -lm
-LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
+LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
 LIBS_central-normalize = $(LIBS_jq) $(LIBS_geo)
 LIBS_central-publish   = $(LIBS_bus) -lm
 LIBS_central-query     = $(LIBS_db) -lm
@@ -67,7 +68,7 @@ $(BUILD)/bin/%: $(BUILD)/cmd/%.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_$*)
 
 # A test program may say what else it needs: LIBS_test_geo = ...
-LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
+LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)

@@ -21,7 +21,8 @@ def requests:
   ["all_hour", "all_day", "all_week", "all_month"] as $feeds
   | (.now - (.state.last_success // .now) + 600) as $gap
   | (if $gap <= 3600 then 0 elif $gap <= 86400 then 1 elif $gap <= 604800 then 2 else 3 end) as $needed
-  | ([$needed, ($feeds | index([settings.feed])) // 0] | max) as $use
+  | ({all_hour: 0, all_day: 1, all_week: 2, all_month: 3}[settings.feed] // 0) as $set
+  | (if $set > $needed then $set else $needed end) as $use
   | {url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/\($feeds[$use]).geojson", format: "json"};
 
 def items:
