@@ -29,6 +29,7 @@ struct normalize {
 static bool lost_stdout(struct error *e)
 {
     /* The writer has latched the reason; tool_end says it. */
+    error_free(e);
     e->status = CENTRAL_IO;
     return false;
 }

@@ -22,6 +22,7 @@ static const char dispatch[] = "\n"
                                "elif $c.op == \"values\" then items\n"
                                "elif $c.op == \"about\" then about\n"
                                "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
+                               "elif $c.op == \"follow\" then [follow]\n"
                                "elif $c.op == \"removed\" then removed\n"
                                "else error(\"unknown operation\") end\n";
 static const char before[] = "include \"central\"; ";
@@ -280,6 +281,11 @@ static bool read_settings(struct adapter *a, struct error *e)
         set_context(a, "settings", value_parse(a->settings));
         ok = mapping_region_read(a->geo, json_get(a->settings, "region"), &a->region, e) ||
              error_prefix(e, "%s: region", path);
+        double box[4];
+        jv corners = jv_null();
+        if (ok && mapping_region_box(a->geo, &a->region, box))
+            corners = JV_ARRAY(jv_number(box[0]), jv_number(box[1]), jv_number(box[2]), jv_number(box[3]));
+        set_context(a, "region_box", corners);
     }
     buf_free(&text);
     free(path);
@@ -373,6 +379,26 @@ bool adapter_requests(struct adapter *a, const char *key, const char *state, int
     input = jv_object_set(input, jv_string("state"), value_parse(checked));
     input = jv_object_set(input, jv_string("now"), jv_number((double)now / CLOCK_SECOND));
     return once(a, "requests", input, out, e);
+}
+
+bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, struct error *e)
+{
+    struct error failed = {0};
+    jv result, parsed = value_parse(answer);
+
+    if (!jv_is_valid(parsed)) {
+        jv_free(parsed);
+        return error_set(e, CENTRAL_REJECTED, "libjq cannot read the answer");
+    }
+    start(a, "follow", parsed);
+    if (!next(a, &result, &failed)) {
+        error_set(e, CENTRAL_REJECTED, "%s", failed.text ? failed.text : "follow gives nothing");
+        error_free(&failed);
+        return false;
+    }
+    bool ok = value_put(out, result, answer, e);
+    jv_free(result);
+    return ok;
 }
 
 /* The records of an answer, all of them before the first is told. */

@@ -40,12 +40,15 @@ bool mapping_region_read(struct geo *g, struct json region, struct mapping_regio
     *out = (struct mapping_region){0};
     if (json_is_null(region))
         return true;
-    /* What is no state list goes to geo_region as one array. */
+    /* One part is an array of one. What is no state list goes on to geo_region. */
+    struct buf list = {0};
+    if (json_kind(region) != JSON_ARRAY)
+        json_begin(&list, '[');
+    json_put(&list, region);
+    if (json_kind(region) != JSON_ARRAY)
+        json_end(&list, ']');
     json_begin(&shapes, '[');
-    struct json_iter i = json_kind(region) == JSON_ARRAY ? json_walk(region) : (struct json_iter){0};
-    for (bool single = json_kind(region) != JSON_ARRAY; ok && (single || json_next(&i, NULL, &part)); single = false) {
-        if (single)
-            part = region;
+    for (struct json_iter i = json_walk((struct json){list.data, list.len}); ok && json_next(&i, NULL, &part);) {
         states = json_get(part, "states");
         if (json_exists(states))
             ok = add_states(states, out, &count, e);
@@ -53,9 +56,8 @@ bool mapping_region_read(struct geo *g, struct json region, struct mapping_regio
             json_put(&shapes, part);
             any = true;
         }
-        if (json_kind(region) != JSON_ARRAY)
-            break;
     }
+    buf_free(&list);
     json_end(&shapes, ']');
     if (ok && any)
         ok = json_check(shapes.data, shapes.len, &whole, e) && geo_region(g, whole, &out->shape, e);
@@ -63,6 +65,11 @@ bool mapping_region_read(struct geo *g, struct json region, struct mapping_regio
     if (!ok)
         mapping_region_free(g, out);
     return ok;
+}
+
+bool mapping_region_box(struct geo *g, const struct mapping_region *r, double box[4])
+{
+    return r->shape && geo_bbox(g, r->shape, box);
 }
 
 void mapping_region_free(struct geo *g, struct mapping_region *r)
@@ -123,6 +130,38 @@ static bool text(jv v, struct buf *out)
         return value_put(out, v, (struct json){0}, NULL);
     else
         return false;
+    return true;
+}
+
+/* A number with so many decimals in its shortest form: 33.5, 33.0. printf rounds the double's exact value, as Python's
+ * round() does, whose ids these are. */
+static bool put_rounded(jv token, struct buf *out)
+{
+    jv number = value_get(token, "central:round"), digits = value_get(token, "digits");
+
+    if (jv_get_kind(number) != JV_KIND_NUMBER || jv_get_kind(digits) != JV_KIND_NUMBER)
+        return false;
+    buf_add_format(out, "%.*f", (int)jv_number_value(digits), jv_number_value(number));
+    while (out->len >= 2 && out->data[out->len - 1] == '0' && out->data[out->len - 2] != '.')
+        out->len--;
+    buf_text(out);
+    return true;
+}
+
+/* A string, a number, or an array of parts. */
+static bool read_id(jv v, struct buf *out)
+{
+    if (jv_get_kind(v) != JV_KIND_ARRAY)
+        return text(v, out);
+    for (int i = 0, n = jv_array_length(jv_copy(v)); i < n; i++) {
+        jv part = jv_array_get(jv_copy(v), i);
+        if (i)
+            buf_add_char(out, ':');
+        bool ok = text(part, out) || put_rounded(part, out);
+        jv_free(part);
+        if (!ok)
+            return false;
+    }
     return true;
 }
 
@@ -337,7 +376,7 @@ static bool fill(struct work *w, jv result, struct error *e)
 
     if (jv_get_kind(result) != JV_KIND_OBJECT)
         return refuse(e, "event: not an object");
-    if (!text(value_get(result, "id"), &w->id) || !w->id.len)
+    if (!read_id(value_get(result, "id"), &w->id) || !w->id.len)
         return refuse(e, "id: missing");
     if (memchr(w->id.data, '\0', w->id.len))
         return refuse(e, "id: holds a NUL character");

@@ -28,6 +28,7 @@ struct request {
     int64_t bytes, items;
     char *etag, *last_modified, *error;
     struct buf hash; /* of the body */
+    bool follow; /* its answer leads to further requests and holds no records */
     bool asked, unchanged;
 };
 
@@ -90,6 +91,7 @@ static bool read_request(struct poll *p, struct json v, struct error *e)
     struct request *r = add_request(p);
     r->url = url;
     r->shown = http_redact(url, p->options->key);
+    r->follow = json_bool(json_get(v, "follow")) == 1;
     r->format = text_member(v, "format");
     r->paging = text_member(v, "paging");
     if (!r->format)
@@ -109,19 +111,29 @@ static bool read_request(struct poll *p, struct json v, struct error *e)
     return true;
 }
 
+/* A list of requests as the adapter wrote it; text is freed. */
+static bool add_requests(struct poll *p, struct buf *text, struct error *e)
+{
+    struct json list = {0}, v;
+    bool ok = json_check(text->data, text->len, &list, e);
+
+    for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &v);)
+        ok = read_request(p, v, e);
+    buf_free(text);
+    return ok;
+}
+
 static bool read_requests(struct poll *p, struct error *e)
 {
     struct buf text = {0};
-    struct json list, v;
-    bool ok = adapter_requests(p->adapter, p->options->key, p->options->state, p->started, &text, e) &&
-              json_check(text.data, text.len, &list, e);
 
-    if (ok && json_count(list) == 0)
-        ok = error_set(e, CENTRAL_CONFIG, "%s: requests: none", adapter_file(p->adapter));
-    for (struct json_iter i = ok ? json_walk(list) : (struct json_iter){0}; ok && json_next(&i, NULL, &v);)
-        ok = read_request(p, v, e);
-    buf_free(&text);
-    return ok;
+    if (!adapter_requests(p->adapter, p->options->key, p->options->state, p->started, &text, e)) {
+        buf_free(&text);
+        return false;
+    }
+    if (!add_requests(p, &text, e))
+        return false;
+    return p->count || error_set(e, CENTRAL_CONFIG, "%s: requests: none", adapter_file(p->adapter));
 }
 
 /* The next page of the request at hand as one more request. */
@@ -201,7 +213,7 @@ static bool pause_up_to(int64_t limit_ms, bool exact)
  * unchanged or all of it is read; and behind an unchanged page there may be one that changed. */
 static bool conditional(const struct poll *p, const struct request *r)
 {
-    return !p->options->from && !r->paging &&
+    return !p->options->from && !r->paging && !r->follow &&
            (p->count == 1 || !json_equals(json_get(adapter_about(p->adapter), "kind"), "snapshot"));
 }
 
@@ -315,6 +327,20 @@ static bool decode(struct request *r, struct http_answer *answer, struct buf *ou
     return ok;
 }
 
+static bool read_index(struct poll *p, struct json v, struct error *e)
+{
+    size_t at = (size_t)(p->now - p->requests);
+    struct buf list = {0};
+    bool ok = adapter_follow(p->adapter, v, &list, e);
+
+    if (ok)
+        ok = add_requests(p, &list, e);
+    else
+        buf_free(&list);
+    p->now = &p->requests[at];
+    return ok;
+}
+
 static bool read_answer(struct poll *p, struct http_answer *answer, struct error *e)
 {
     struct adapter_context context = {p->now->shown, p->now->tag, p->started};
@@ -323,7 +349,8 @@ static bool read_answer(struct poll *p, struct http_answer *answer, struct error
 
     p->page_items = 0;
     bool ok = decode(p->now, answer, &text, e) && json_check(text.data ? text.data : "", text.len, &v, e) &&
-              adapter_items(p->adapter, v, &context, write_record, p, e);
+              (p->now->follow ? read_index(p, v, e)
+                              : adapter_items(p->adapter, v, &context, write_record, p, e));
     p->now->items = (int64_t)p->page_items;
     if (ok && p->page_items)
         follow_pages(p, v);

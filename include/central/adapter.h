@@ -41,6 +41,10 @@ struct json adapter_settings(const struct adapter *a);
 /* Appends the list of requests as a JSON array, from {settings, key, state, now}. state is JSON text, "null" when there is none. */
 bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out, struct error *e);
 
+/* Appends the list of requests that the answer to a request with "follow": true leads to (`follow`: a registry of feeds).
+ * CENTRAL_REJECTED when `follow` says error. */
+bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, struct error *e);
+
 /* What is at hand, for `context`. */
 struct adapter_context {
     const char *url;

@@ -3,7 +3,7 @@
  * jq says what only the source knows; what is the same for all is done here: notations of time, tokens of the subject,
  * centroid and bounding box, the region, the envelope, the check. What `event` may yield (central-adapter(5)):
  *
- *   id        string; needed
+ *   id        string, or an array of parts (strings, numbers, rounded(n)) to be joined by colons; needed
  *   category  string of tokens; needed
  *   subject   array of tokens behind "central." (each reduced to [a-z0-9_-]), or a finished string; without it "central." + category
  *   time      string that clock_parse reads, or a number: milliseconds since 1970; needed
@@ -26,6 +26,8 @@ struct mapping_region {
 /* {"north":, "south":, "east":, "west":}, {"states": ["ID", ...]}, GeoJSON, or an array of these; null and "not there" are
  * everywhere. CENTRAL_CONFIG. */
 bool mapping_region_read(struct geo *g, struct json region, struct mapping_region *out, struct error *e);
+/* The box around the shapes, [west, south, east, north]; false when there are none. */
+bool mapping_region_box(struct geo *g, const struct mapping_region *r, double box[4]);
 void mapping_region_free(struct geo *g, struct mapping_region *r);
 
 /* Appends the canonical line for result (borrowed), which `event` yielded for record. ADAPTER_REJECTED sets e. */

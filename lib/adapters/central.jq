@@ -8,12 +8,14 @@ def tag: context.tag;
 # Definitions an adapter may leave out.
 def items: .[];
 def removed: empty;
+def follow: empty;
 
 # The bytes upstream sent at this path of the record, untouched: numbers keep their digits. An object can be changed on the
-# way: keep(.properties) | rename({mag: "magnitude"}) | with({depth: 10}).
+# way: keep(.properties; {depth: 10}) adds members or puts them in the place of its own, keep(.properties) |
+# rename({mag: "magnitude"}) gives members other names.
 def keep(path): {"central:keep": path(path)};
-def rename($names): .rename = (.rename // {}) + $names;
-def with($members): .with = (.with // {}) + $members;
+def keep(path; members): {"central:keep": path(path), with: members};
+def rename($names): .rename = $names;
 
 # A word for a category: lower case, letters and digits, everything else an underscore, none at the ends.
 def word:
@@ -45,3 +47,73 @@ def state_by_name: {
   "west virginia": "WV", "wisconsin": "WI", "wyoming": "WY", "american samoa": "AS", "guam": "GU",
   "northern mariana islands": "MP", "puerto rico": "PR", "virgin islands": "VI", "u.s. virgin islands": "VI"
 };
+
+# The box around the region of the settings, [west, south, east, north]; null for everywhere.
+def region_box: context.region_box;
+
+# A part of an id: a number rounded to so many decimals in its shortest form (33.5, 33.0). An id may be an array of parts,
+# which are joined by colons.
+def rounded($digits): {"central:round": ., digits: $digits};
+
+# XML as Central hands it over: each child under its name as an array, a child without attributes and children as its text.
+def text($name): (.[$name] // [])[0] | if type == "object" then .["#text"] // "" else . // "" end;
+
+# HTML as plain text: tags removed, entities decoded, blanks collapsed.
+def plain:
+  {amp: "&", lt: "<", gt: ">", quot: "\"", apos: "'", nbsp: " ", ndash: "–", mdash: "—", lsquo: "‘", rsquo: "’",
+   ldquo: "“", rdquo: "”", hellip: "…", bull: "•", deg: "°", middot: "·", frac12: "½", eacute: "é", ntilde: "ñ",
+   aacute: "á", iacute: "í", oacute: "ó", uacute: "ú", prime: "′", Prime: "″", copy: "©", reg: "®", trade: "™"} as $named
+  | def entity:
+      if .name then $named[.name] // "&\(.name);"
+      elif .hex then [.hex | ascii_downcase | explode | reduce .[] as $c (0; . * 16 + (if $c > 96 then $c - 87 else $c - 48 end))] | implode
+      else [.number | tonumber] | implode end;
+    def decoded:
+      if contains("&") then gsub("&(?:(?<name>[A-Za-z][A-Za-z0-9]*)|#[xX](?<hex>[0-9A-Fa-f]{1,5})|#(?<number>[0-9]{1,6}));"; entity)
+      else . end;
+  gsub("<[^>]*>"; " ") | decoded | decoded | gsub("[\\s\\x{a0}]+"; " ") | ltrimstr(" ") | rtrimstr(" ");
+
+# The time at which the answer came, as contract §1 writes it.
+def fetched: context.fetched | floor | todate | .[:19] + "+00:00";
+
+# A snapshot's or a feature service's answer.
+def features:
+  if .error then error("the service says: \(.error.message // "" | if . == "" then "error" else . end)")
+  elif (.features | type) == "array" then .features[]
+  else error("no array of features in the answer") end;
+
+# The first position of a GeoJSON geometry.
+def first_position:
+  def down: if (.[0] | type) == "array" then .[0] | down else . end;
+  .coordinates // [] | down | select(length >= 2);
+
+# Fires of the National Interagency Fire Center: incidents and perimeters share places, types and sizes.
+def fire_type:
+  {WF: "wildfire", RX: "prescribed_fire", CX: "complex", FA: "false_alarm"}[. // ""] // (. // "unknown" | word);
+def fire_severity: if . == null or . <= 0 then 0 elif . < 10 then 1 elif . < 100 then 2 elif . < 1000 then 3 else 4 end;
+def fire_state: filled | if . == null then null elif startswith("US-") then .[3:] else . end;
+def fire_regions($state; $county):
+  if $state == null then []
+  elif $county == null then ["US-\($state)"]
+  else ["US-\($state)-\($county | ascii_upcase | split(" ") | join("_"))"] end;
+def fire_subject($kind; $state; $county): ["fire", $kind] + (
+  if $state == null then ["unknown"] elif $county == null then [$state] else [$state, $county] end);
+def fire_removed($kind):
+  .last as $last
+  | {
+      id: "\($last.id):removed:\(.now)",
+      category: "fire.\($kind).removed",
+      subject: ["fire", $kind, "removed", $last.data.POOState],
+      time: .now,
+      severity: 0,
+      data: {irwin_id: $last.id, last_observed_at: $last.seen, state: $last.data.POOState, county: $last.data.POOCounty,
+             reason: "fallen_off_current_service"},
+      removes: {id: $last.id, revision: $last.revision}
+    };
+def fire_request($layer):
+  "https://services3.arcgis.com/T4QMspbfLg3qTGWY/ArcGIS/rest/services/\($layer)/FeatureServer/0/query" as $service
+  | (region_box | if . then "&geometry=\(map(tostring) | join(","))&geometryType=esriGeometryEnvelope&spatialRel=esriSpatialRelIntersects&inSR=4326" else "" end) as $where
+  | {
+      url: "\($service)?where=1%3D1&outFields=*&returnGeometry=true&f=geojson\($where)",
+      format: "json",
+      paging: "arcgis"
+    };

@@ -42,6 +42,6 @@ def event:
       time: .properties.time,
       severity: $severity,
       geo: {point: $at},
-      data: (keep(.properties) | rename({mag: "magnitude", time: "time_ms", updated: "updated_ms"})
-             | with({longitude: $at[0], latitude: $at[1], depth: $at[2]}))
+      data: (keep(.properties; {longitude: $at[0], latitude: $at[1], depth: $at[2]})
+             | rename({mag: "magnitude", time: "time_ms", updated: "updated_ms"}))
     };

@@ -1,0 +1,62 @@
+# NASA FIRMS: hotspots that satellites see, as CSV of the last day in a box.
+# https://firms.modaps.eosdis.nasa.gov/api/area/
+
+def about: {
+  name: "firms",
+  title: "NASA FIRMS hotspots",
+  every: 300,
+  timeout: 120,
+  kind: "window",
+  keep: "48h",
+  credential: "firms",
+  settings: {
+    satellites: {
+      type: "list", enum: ["VIIRS_SNPP_NRT", "VIIRS_NOAA20_NRT", "VIIRS_NOAA21_NRT"],
+      default: ["VIIRS_SNPP_NRT", "VIIRS_NOAA20_NRT"], help: "which satellites to ask for"
+    },
+    region: {type: "region", required: true, help: "the box to ask for"}
+  }
+};
+
+def day_limit: 5; # of the service
+
+def requests:
+  .key as $key
+  | (if .state.last_success then (.now - .state.last_success) / 86400 | floor + 1 else 1 end) as $gap
+  | (if $gap > day_limit then day_limit else $gap end) as $days
+  | (region_box // error("firms needs a region (central-adapter set firms region=...)")) as $box
+  | settings.satellites[]
+  | {
+      url: "https://firms.modaps.eosdis.nasa.gov/api/area/csv/\($key)/\(.)/\($box | map(tostring) | join(","))/\($days)",
+      format: "csv",
+      tag: {satellite: .}
+    };
+
+# Errors come as text with status 200: only an answer with the columns is one.
+def items:
+  if (.header | index(["latitude"])) and (.header | index(["acq_time"])) then .rows[]
+  else error("not the CSV of FIRMS: \(.header | join(",") | .[:100])") end;
+
+def clock: split(":") | join("") | if length < 4 then "0000"[length:] + . else . end;
+def confidence: ascii_downcase | {l: "low", low: "low", h: "high", high: "high"}[.] // "nominal";
+
+def event:
+  (.latitude | number) as $lat | (.longitude | number) as $lon
+  | (if $lat == null or $lon == null then error("no coordinates") else .acq_time // "" | clock end) as $clock
+  | (.confidence // "" | confidence) as $confidence
+  | tag.satellite as $satellite
+  | {
+      id: [$satellite, .acq_date, $clock, ($lat | rounded(3)), ($lon | rounded(3))],
+      category: "fire.hotspot.\($satellite | ascii_downcase | rtrimstr("_nrt")).\($confidence)",
+      time: "\(.acq_date)T\($clock[:2]):\($clock[2:4])Z",
+      severity: {high: 3, nominal: 2, low: 1}[$confidence],
+      geo: {point: [$lon, $lat]},
+      data: keep(.; {
+        latitude: $lat, longitude: $lon, bright_ti4: (.bright_ti4 | number), bright_ti5: (.bright_ti5 | number),
+        scan: (.scan | number), track: (.track | number), frp: (.frp | number),
+        acq_date: (.acq_date // ""), acq_time: (.acq_time // ""), satellite: (.satellite // ""),
+        instrument: (.instrument // ""), version: (.version // ""), daynight: (.daynight // ""),
+        confidence: $confidence,
+        confidence_raw: (.confidence // "" | ascii_downcase | {low: "l", nominal: "n", high: "h"}[.] // .)
+      })
+    };
