@@ -87,7 +87,7 @@ static enum central_exit poll_source(struct fetch *f, const char *key, struct ca
 {
     int64_t now = clock_now(), every = cadence_seconds(f);
     struct error e = {0};
-    struct poll_result result;
+    struct poll_result result = {0};
 
     if (!f->now && now < cadence->not_before) {
         struct buf ago = {0}, left = {0};
@@ -100,15 +100,24 @@ static enum central_exit poll_source(struct fetch *f, const char *key, struct ca
         return log_failure(&e);
     }
     struct buf state = {0};
-    bool ok = cadence_note(cadence, now, now + every * CLOCK_SECOND, &e) && state_put_cursor(f->name, &state, &e);
+    cadence->last = now;
+    cadence->not_before = now + every * CLOCK_SECOND;
+    cadence_set(cadence, NULL, NULL);
+    bool ok = cadence_note(cadence, &e) && state_put_cursor(f->name, &state, &e);
     struct poll_options o = {.key = key, .state = buf_text(&state), .tries = f->tries};
     ok = ok && poll_run(f->adapter, f->http, &o, &f->out, &result, &e);
     buf_free(&state);
     if (!ok)
         return log_failure(&e);
-    if (result.retry_after > every && !cadence_note(cadence, now, clock_now() + result.retry_after * CLOCK_SECOND, &e))
-        return log_failure(&e);
-    return result.status;
+    now = clock_now();
+    if (result.retry_after > every)
+        cadence->not_before = now + result.retry_after * CLOCK_SECOND;
+    if (result.complete)
+        cadence->last_complete = now;
+    cadence->items = (int64_t)result.items;
+    cadence_set(cadence, poll_state_name(result.state), result.error);
+    poll_result_free(&result);
+    return cadence_note(cadence, &e) ? result.status : log_failure(&e);
 }
 
 static enum central_exit poll_once_or_often(struct fetch *f, const char *key)
@@ -152,8 +161,9 @@ static enum central_exit run(struct fetch *f)
         status = log_failure(&e);
     } else if (f->from) {
         struct poll_options o = {.from = f->from, .key = key, .state = "null", .tries = f->tries};
-        struct poll_result result;
+        struct poll_result result = {0};
         status = poll_run(f->adapter, f->http, &o, &f->out, &result, &e) ? result.status : log_failure(&e);
+        poll_result_free(&result);
     } else {
         status = poll_once_or_often(f, key);
     }

@@ -440,6 +440,8 @@ static void put_report(struct poll *p, struct poll_result *result)
     long status = 0;
 
     result->state = judge(p, &result->items, &error);
+    result->complete = !error;
+    result->error = mem_string(error);
     for (size_t i = 0; i < p->count; i++) {
         bytes += p->requests[i].bytes;
         if (!status || p->requests[i].error)
@@ -488,6 +490,17 @@ static void put_report(struct poll *p, struct poll_result *result)
     buf_free(&ts);
     buf_free(&id);
     buf_free(&subject);
+}
+
+void poll_result_free(struct poll_result *r)
+{
+    free(r->error);
+    r->error = NULL;
+}
+
+const char *poll_state_name(enum poll_state s)
+{
+    return state_names[s];
 }
 
 bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,

@@ -28,10 +28,16 @@ struct poll_options {
 };
 struct poll_result {
     enum poll_state state;
+    bool complete;
+    char *error;         /* the first failure, NULL; freed by poll_result_free */
     uint64_t items;
     int64_t retry_after; /* seconds a server asked us to stay away, -1 */
     enum central_exit status;
 };
+void poll_result_free(struct poll_result *r);
+/* new, unchanged, empty, failed, partial. */
+const char *poll_state_name(enum poll_state s);
+
 /* Writes to w. False with e only when the poll could not be tried (the adapter's requests fail); a source that is away is
  * a result, and its reason is in the report and on stderr. */
 bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,
