@@ -24,7 +24,9 @@ def requests:
   .key as $key
   | (if .state.last_success then (.now - .state.last_success) / 86400 | floor + 1 else 1 end) as $gap
   | (if $gap > day_limit then day_limit else $gap end) as $days
-  | (region_box // error("firms needs a region (central-adapter set firms region=...)")) as $box
+  # Without a key nothing is asked (central-fetch --from), so the box does not matter.
+  | (region_box // (if $key then error("firms needs a region (central-adapter set firms region=...)")
+                    else [-180, -90, 180, 90] end)) as $box
   | settings.satellites[]
   | {
       url: "https://firms.modaps.eosdis.nasa.gov/api/area/csv/\($key)/\(.)/\($box | map(tostring) | join(","))/\($days)",
@@ -34,7 +36,7 @@ def requests:
 
 # Errors come as text with status 200: only an answer with the columns is one.
 def items:
-  if (.header | index(["latitude"])) and (.header | index(["acq_time"])) then .rows[]
+  if (.header | any(. == "latitude")) and (.header | any(. == "acq_time")) then .rows[]
   else error("not the CSV of FIRMS: \(.header | join(",") | .[:100])") end;
 
 def clock: split(":") | join("") | if length < 4 then "0000"[length:] + . else . end;

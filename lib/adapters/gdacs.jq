@@ -25,7 +25,7 @@ def box: split(" ") | map(select(. != "") | number) | if length == 4 and all the
 
 def event:
   text("gdacs:eventtype") as $type
-  | select(settings.event_types | index([$type]))
+  | select(settings.event_types | any(. == $type))
   | (text("guid") | filled // error("no guid")) as $guid
   | text("gdacs:country") as $country
   | text("gdacs:iso3") as $iso3

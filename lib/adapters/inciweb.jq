@@ -17,7 +17,7 @@ def items: if .["#name"] == "rss" then .channel[0].item // [] | .[] else error("
 # "State: New Mexico" up to the end of the line or ---.
 def state:
   (capture("State:\\s*(?<name>[^\\n\\r<]*)") // {name: ""}).name
-  | split("---")[0] | ascii_downcase | ltrimstr(" ") | rtrimstr(" ") | rtrimstr(" ") | state_by_name[.];
+  | split("---")[0] // "" | ascii_downcase | ltrimstr(" ") | rtrimstr(" ") | rtrimstr(" ") | state_by_name[.];
 
 # Degrees, minutes, seconds behind a word; signs, quotes and degree signs may stand between them.
 def degrees($word):

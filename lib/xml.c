@@ -1,0 +1,209 @@
+#include "central/xml.h"
+
+#include <expat.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/charset.h"
+#include "central/json.h"
+#include "central/mem.h"
+
+/* The children of one name. */
+struct group {
+    char *name;
+    struct buf values; /* JSON values separated by commas */
+};
+
+/* An element that is open. */
+struct element {
+    char *name;
+    struct buf attributes; /* members */
+    struct buf text;
+    struct group *groups;
+    size_t count;
+};
+
+struct document {
+    XML_Parser parser;
+    struct element open[XML_DEPTH_MAX];
+    size_t depth;
+    size_t elements;
+    struct buf root;
+    const char *refused;
+};
+
+static void refuse(struct document *d, const char *why)
+{
+    if (!d->refused)
+        d->refused = why;
+    XML_StopParser(d->parser, XML_FALSE);
+}
+
+static void free_element(struct element *el)
+{
+    for (size_t i = 0; i < el->count; i++) {
+        free(el->groups[i].name);
+        buf_free(&el->groups[i].values);
+    }
+    free(el->groups);
+    free(el->name);
+    buf_free(&el->attributes);
+    buf_free(&el->text);
+    *el = (struct element){0};
+}
+
+static bool blank(const struct buf *b)
+{
+    for (size_t i = 0; i < b->len; i++)
+        if (!strchr(" \t\r\n", b->data[i]))
+            return false;
+    return true;
+}
+
+static struct buf *values_of(struct element *parent, const char *name)
+{
+    /* Lists repeat one name: the last group is the likely one. */
+    for (size_t i = parent->count; i-- > 0;)
+        if (strcmp(parent->groups[i].name, name) == 0)
+            return &parent->groups[i].values;
+    parent->groups = mem_resize(parent->groups, (parent->count + 1) * sizeof *parent->groups);
+    parent->groups[parent->count] = (struct group){.name = mem_string(name)};
+    return &parent->groups[parent->count++].values;
+}
+
+static void on_start(void *closure, const XML_Char *name, const XML_Char **attributes)
+{
+    struct document *d = closure;
+
+    if (d->depth == XML_DEPTH_MAX) {
+        refuse(d, "nested too deep");
+        return;
+    }
+    if (++d->elements > XML_ELEMENTS_MAX) {
+        refuse(d, "too many elements");
+        return;
+    }
+    struct element *el = &d->open[d->depth++];
+    *el = (struct element){.name = mem_string(name)};
+    for (; *attributes; attributes += 2)
+        json_put_member_text(&el->attributes, attributes[0], attributes[1]);
+}
+
+static void on_text(void *closure, const XML_Char *text, int len)
+{
+    struct document *d = closure;
+
+    if (d->depth)
+        buf_add(&d->open[d->depth - 1].text, text, (size_t)len);
+}
+
+static void put_element(struct buf *out, struct element *el, bool root)
+{
+    if (!root && !el->attributes.len && !el->count) {
+        json_put_string(out, el->text.data ? el->text.data : "", el->text.len);
+        return;
+    }
+    json_begin(out, '{');
+    if (root)
+        json_put_member_text(out, "#name", el->name);
+    if (el->attributes.len) {
+        json_put_name(out, "@attr");
+        json_begin(out, '{');
+        buf_add(out, el->attributes.data, el->attributes.len);
+        json_end(out, '}');
+    }
+    if (el->count ? !blank(&el->text) : el->text.len > 0) {
+        json_put_name(out, "#text");
+        json_put_string(out, el->text.data, el->text.len);
+    }
+    for (size_t i = 0; i < el->count; i++) {
+        json_put_name(out, el->groups[i].name);
+        json_begin(out, '[');
+        buf_add(out, el->groups[i].values.data, el->groups[i].values.len);
+        json_end(out, ']');
+    }
+    json_end(out, '}');
+}
+
+static void on_end(void *closure, const XML_Char *name)
+{
+    struct document *d = closure;
+
+    if (!d->depth)
+        return;
+    struct element *el = &d->open[d->depth - 1];
+    bool root = d->depth == 1;
+    put_element(root ? &d->root : values_of(&d->open[d->depth - 2], name), el, root);
+    free_element(el);
+    d->depth--;
+}
+
+static void on_entity(void *closure, const XML_Char *name, int parameter, const XML_Char *value, int len,
+                      const XML_Char *base, const XML_Char *system, const XML_Char *public, const XML_Char *notation)
+{
+    (void)name, (void)parameter, (void)value, (void)len, (void)base, (void)system, (void)public, (void)notation;
+    refuse(closure, "declares entities");
+}
+
+/* Single-byte encodings that expat does not know, through iconv. */
+static int on_encoding(void *closure, const XML_Char *name, XML_Encoding *info)
+{
+    (void)closure;
+    for (int byte = 0; byte < 256; byte++) {
+        struct buf utf8 = {0};
+        char c = (char)byte;
+        info->map[byte] = -1;
+        if (charset_to_utf8(&c, 1, name, &utf8, NULL) && utf8.len) {
+            const unsigned char *u = (const unsigned char *)utf8.data;
+            info->map[byte] = utf8.len == 1   ? u[0]
+                              : utf8.len == 2 ? (u[0] & 0x1f) << 6 | (u[1] & 0x3f)
+                              : utf8.len == 3 ? (u[0] & 0x0f) << 12 | (u[1] & 0x3f) << 6 | (u[2] & 0x3f)
+                                              : -1;
+        }
+        buf_free(&utf8);
+    }
+    info->convert = NULL;
+    info->release = NULL;
+    info->data = NULL;
+    /* Where even ASCII has no meaning the encoding is not one of single bytes. */
+    return info->map['<'] == '<' ? XML_STATUS_OK : XML_STATUS_ERROR;
+}
+
+/* XML_Parse takes an int. */
+#define PIECE (64 * 1024 * 1024)
+
+bool xml_to_json(const char *text, size_t len, const char *charset, struct buf *out, struct error *e)
+{
+    struct document *d = mem_alloc(sizeof *d);
+    bool ok = true;
+
+    d->parser = XML_ParserCreate(charset && *charset ? charset : NULL);
+    if (!d->parser) {
+        free(d);
+        return error_set(e, CENTRAL_TRY_AGAIN, "expat does not start");
+    }
+    XML_SetUserData(d->parser, d);
+    XML_SetElementHandler(d->parser, on_start, on_end);
+    XML_SetCharacterDataHandler(d->parser, on_text);
+    XML_SetEntityDeclHandler(d->parser, on_entity);
+    XML_SetUnknownEncodingHandler(d->parser, on_encoding, NULL);
+    for (size_t done = 0; ok && (done < len || done == 0);) {
+        size_t n = len - done < PIECE ? len - done : PIECE;
+        ok = XML_Parse(d->parser, text + done, (int)n, done + n == len) == XML_STATUS_OK;
+        done += n;
+        if (!len)
+            break;
+    }
+    if (ok)
+        buf_add(out, d->root.data, d->root.len);
+    else
+        error_set(e, CENTRAL_REJECTED, "not XML: %s at line %lu",
+                  d->refused ? d->refused : XML_ErrorString(XML_GetErrorCode(d->parser)),
+                  (unsigned long)XML_GetCurrentLineNumber(d->parser));
+    while (d->depth)
+        free_element(&d->open[--d->depth]);
+    buf_free(&d->root);
+    XML_ParserFree(d->parser);
+    free(d);
+    return ok;
+}
