@@ -274,9 +274,16 @@ static bool ask_from(struct poll *p, struct http_answer *answer, struct error *e
     char *whole = realpath(from, NULL);
     p->now->shown = mem_format("file://%s", whole ? whole : from);
     free(whole);
-    answer->status = 200;
     answer->retry_after = -1;
-    return path_read(from, HTTP_BODY_MAX, &answer->body, e);
+    if (path_read(from, HTTP_BODY_MAX, &answer->body, e)) {
+        answer->status = 200;
+        return true;
+    }
+    char *said = e->text;
+    e->text = NULL;
+    error_set(e, CENTRAL_IO, "file://%s", said);
+    free(said);
+    return false;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ struct http_request {
     int64_t body_max;           /* 0: HTTP_BODY_MAX */
 };
 struct http_answer {
-    long status;        /* 200, 304 ...; 0 for file: or when there was no answer */
+    long status;        /* 200, 304 ...; 200 for file:, 0 when there was no answer */
     struct buf body;
     char *content_type; /* NULL */
     char *etag;
@@ -43,6 +43,8 @@ struct http_answer {
  * here. Messages show the URL without user, password and query. A signal ends a transfer (CENTRAL_TRY_AGAIN). */
 bool http_get(struct http *h, const struct http_request *r, struct http_answer *out, struct error *e);
 void http_answer_free(struct http_answer *a);
+/* Seconds from now that a Retry-After header asks for, in either form (RFC 9110 §10.2.3); -1 when it is neither. */
+int64_t http_retry_after(const char *text, int64_t now);
 /* url for messages and for source: no user, no password, secret (NULL) replaced by ***. The caller frees. */
 char *http_redact(const char *url, const char *secret);
 

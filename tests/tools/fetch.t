@@ -26,7 +26,7 @@ like "$(head -n 1 out)" '"magnitude":1\.0,"time_ms":1700000000000,"code":1234567
 
 # What is no answer is a failure, never an empty feed.
 failed() {
-    exits 69 "$1" central-fetch usgs_quake --from "$2"
+    exits "${3-69}" "$1" central-fetch usgs_quake --from "$2"
     is "$(jq -c '[.ok, .data.state, .data.complete, .data.items]' out)" '[false,"failed",false,0]' '... and nothing but a report says failed'
     is "$(wc -l <err)" 1 '... with one line on stderr'
 }
@@ -38,7 +38,7 @@ echo '{"error": "maintenance"}' >error
 failed 'an error object' error
 : >nothing
 failed 'an empty file' nothing
-failed 'a file that is not there' no-such-file
+failed 'a file that is not there' no-such-file 74
 printf '{"features": [{"id": "\xff"}]}' >latin
 failed 'invalid UTF-8' latin
 { head -c 10000 /dev/zero | tr '\0' '['; } >deep

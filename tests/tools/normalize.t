@@ -72,13 +72,14 @@ like "$(cat err)" 'no_such_function/0 is not defined' '... says why'
 # An idle pipe has no latency: the first event is out while the input stays open.
 mkfifo in
 central-normalize <in >slow &
+normalize=$!
 exec 9>in
 head -n 1 raw >&9
 ok 'a line comes out while input is open' wait_for 10 test -s slow
 head -c 200 <(sed -n 2p raw) >&9
-kill -TERM $!
+kill -TERM $normalize
 status=0
-wait $! || status=$?
+wait $normalize || status=$?
 exec 9>&-
 is "$status" 0 'SIGTERM in mid-line: leaves with 0'
 is "$(wc -l <slow)" 1 '... whole lines written, nothing half'
