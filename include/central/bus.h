@@ -19,7 +19,8 @@
 #define BUS_URL_DEFAULT "nats://localhost:4222"
 
 struct bus;
-/* Connects as the environment says: NATS_URL (several, comma-separated), NATS_CREDS, NATS_NKEY, NATS_USER and
+/* Connects as the environment says: NATS_URL (several, comma-separated), NATS_CREDS, NATS_NKEY (seed file; its
+ * public key in NATS_NKEY_PUBLIC), NATS_USER and
  * NATS_PASSWORD, NATS_TOKEN, NATS_CA, NATS_CERT and NATS_KEY; where none of these is set, the selected context of the
  * nats command ($XDG_CONFIG_HOME/nats/context.txt; NATS_CONTEXT names another). name shows in the server's connection
  * list. Reconnects by itself, for ever. Fails with CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION or CENTRAL_CONFIG; the text
@@ -34,8 +35,6 @@ bool bus_connected(struct bus *b);
 unsigned bus_losses(struct bus *b);
 /* The largest message the server takes, in bytes. */
 int64_t bus_max_payload(struct bus *b);
-/* "2.9.10" of the connected server; valid until the next call. */
-const char *bus_server_version(struct bus *b);
 
 /* One request, one answer. CENTRAL_UNAVAILABLE on no responders or time-out. */
 bool bus_request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms, struct buf *answer,

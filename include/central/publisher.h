@@ -1,5 +1,8 @@
 /* publisher.h - durable publishing: a window of lines in flight, acknowledged in order.
  *
+ * One inbox takes all acknowledgements, one thread does the work. Messages leave in order, and arrive in order unless the
+ * connection is lost in mid-window: then what was not acknowledged is sent once more, in order.
+ *
  * Every line is kept until JetStream acknowledged it. A lost connection or an acknowledgement that does not come leads to
  * the same line being sent again under the same Nats-Msg-Id, which the server (duplicate window), the revision and the
  * archive's key recognise. */
@@ -38,6 +41,9 @@ struct publisher_options {
 #define PUBLISHER_WINDOW_BYTES (16 * 1024 * 1024)
 #define PUBLISHER_ACK_WAIT_MS 5000
 #define PUBLISHER_GIVE_UP_MS 30000
+/* A stream that moves from one server to another has no responder for a moment; one that is not there has none for ever. */
+#define PUBLISHER_NO_RESPONDER_MS 1000
+#define PUBLISHER_RETRY_MS 250 /* after the server said "not now" */
 
 struct publisher *publisher_open(struct bus *b, const struct publisher_options *o, struct error *e);
 /* Copies line. Waits while the window is full. False (e: CENTRAL_UNAVAILABLE or CENTRAL_TRY_AGAIN) once it gave up: every
@@ -49,8 +55,6 @@ bool publisher_poll(struct publisher *p, struct error *e);
 /* Waits until every line is told. */
 bool publisher_finish(struct publisher *p, struct error *e);
 unsigned publisher_in_flight(const struct publisher *p);
-/* A descriptor that becomes readable when publisher_poll has something to do, for waiting on it beside stdin. */
-int publisher_fd(const struct publisher *p);
 void publisher_close(struct publisher *p);
 
 #endif

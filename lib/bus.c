@@ -1,0 +1,340 @@
+#include "central/bus.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/credential.h"
+#include "central/mem.h"
+#include "central/path.h"
+
+#define BUS_CONNECT_MS 5000
+#define BUS_RECONNECT_MS 250
+#define CONTEXT_MAX (64 * 1024)
+#define API_PREFIX "$JS.API."
+
+struct bus {
+    natsConnection *nc;
+    natsOptions *options;
+    char *url; /* for messages */
+    atomic_uint losses;
+};
+
+/* What the environment, or a context of the nats command, says. */
+struct settings {
+    char *url, *user, *password, *token, *creds, *nkey, *nkey_public, *ca, *cert, *key;
+};
+
+static void free_settings(struct settings *s)
+{
+    char **all[] = {&s->url, &s->user, &s->password, &s->token, &s->creds, &s->nkey, &s->nkey_public, &s->ca, &s->cert, &s->key};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (*all[i])
+            explicit_bzero(*all[i], strlen(*all[i]));
+        free(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
+static char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? mem_string(value) : NULL;
+}
+
+/* $XDG_CONFIG_HOME/nats or ~/.config/nats; NULL without a home. */
+static char *nats_folder(void)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+    if (xdg && *xdg)
+        return path_join(xdg, "nats");
+    return home && *home ? path_join(home, ".config/nats") : NULL;
+}
+
+static char *member(struct json v, const char *name)
+{
+    char *text = json_string(json_get(v, name));
+
+    if (text && !*text) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+static bool read_context(struct settings *s, struct error *e)
+{
+    char *name = variable("NATS_CONTEXT"), *dir = nats_folder();
+    struct buf text = {0};
+    struct json v;
+    bool asked = name != NULL, ok = true;
+
+    if (dir && !name) {
+        char *selected = path_join(dir, "context.txt");
+        if (path_read(selected, 1024, &text, NULL))
+            name = mem_bytes(text.data, strcspn(buf_text(&text), " \t\r\n"));
+        free(selected);
+        buf_clear(&text);
+    }
+    if (dir && name && *name && !strchr(name, '/')) {
+        char *path = mem_format("%s/context/%s.json", dir, name);
+        if (asked || path_exists(path)) {
+            ok = path_read(path, CONTEXT_MAX, &text, e) &&
+                 (json_check(text.data ? text.data : "", text.len, &v, e) || error_prefix(e, "%s", path));
+            if (ok) {
+                *s = (struct settings){.url = member(v, "url"),
+                                       .user = member(v, "user"),
+                                       .password = member(v, "password"),
+                                       .token = member(v, "token"),
+                                       .creds = member(v, "creds"),
+                                       .nkey = member(v, "nkey"),
+                                       .ca = member(v, "ca"),
+                                       .cert = member(v, "cert"),
+                                       .key = member(v, "key")};
+                /* The file may hold a password. */
+                ok = (!s->password && !s->token) || credential_file_ok(path, e);
+            } else {
+                e->status = CENTRAL_CONFIG;
+            }
+        }
+        free(path);
+    } else if (asked) {
+        ok = error_set(e, CENTRAL_CONFIG, "NATS_CONTEXT: no such context");
+    }
+    if (text.data)
+        explicit_bzero(text.data, text.capacity);
+    buf_free(&text);
+    free(name);
+    free(dir);
+    return ok;
+}
+
+static bool read_settings(struct settings *s, struct error *e)
+{
+    *s = (struct settings){.url = variable("NATS_URL"),
+                           .user = variable("NATS_USER"),
+                           .password = variable("NATS_PASSWORD"),
+                           .token = variable("NATS_TOKEN"),
+                           .creds = variable("NATS_CREDS"),
+                           .nkey = variable("NATS_NKEY"),
+                           .nkey_public = variable("NATS_NKEY_PUBLIC"),
+                           .ca = variable("NATS_CA"),
+                           .cert = variable("NATS_CERT"),
+                           .key = variable("NATS_KEY")};
+    bool any = s->url || s->user || s->token || s->creds || s->nkey || s->ca || s->cert || s->key;
+    if (!any && !read_context(s, e))
+        return false;
+    if (!s->url)
+        s->url = mem_string(BUS_URL_DEFAULT);
+    const char *secrets[] = {s->creds, s->nkey, s->key};
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        if (secrets[i] && !credential_file_ok(secrets[i], e))
+            return false;
+    return true;
+}
+
+/* The URLs without user:password@. */
+static char *shown_url(const char *urls)
+{
+    struct buf out = {0};
+
+    while (*urls) {
+        size_t len = strcspn(urls, ",");
+        const char *end = urls + len, *host = memmem(urls, len, "://", 3);
+        host = host ? host + 3 : urls;
+        const char *at = memrchr(host, '@', (size_t)(end - host));
+        buf_add(&out, urls, (size_t)(host - urls));
+        buf_add(&out, at ? at + 1 : host, (size_t)(end - (at ? at + 1 : host)));
+        if (*end)
+            buf_add_char(&out, ',');
+        urls = end + (*end != '\0');
+    }
+    buf_text(&out);
+    return out.data ? out.data : mem_string("");
+}
+
+static void on_loss(natsConnection *nc, void *closure)
+{
+    (void)nc;
+    atomic_fetch_add(&((struct bus *)closure)->losses, 1);
+}
+
+/* Without a handler nats.c prints to stderr. What went wrong shows in the calls that fail. */
+static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
+{
+    (void)nc, (void)sub, (void)status, (void)closure;
+}
+
+static natsStatus set_servers(natsOptions *o, const char *urls)
+{
+    char *copy = mem_string(urls), *save = NULL;
+    const char **list = mem_alloc_array(strlen(urls) / 2 + 2, sizeof *list);
+    int n = 0;
+
+    for (char *u = strtok_r(copy, ", ", &save); u; u = strtok_r(NULL, ", ", &save))
+        list[n++] = u;
+    natsStatus s = natsOptions_SetServers(o, list, n);
+    free(list);
+    free(copy);
+    return s;
+}
+
+static natsStatus set_options(struct bus *b, const struct settings *s, const char *name)
+{
+    natsOptions *o = b->options;
+    natsStatus st = set_servers(o, s->url);
+
+    if (st == NATS_OK)
+        st = natsOptions_SetName(o, name);
+    if (st == NATS_OK)
+        st = natsOptions_SetTimeout(o, BUS_CONNECT_MS);
+    if (st == NATS_OK)
+        st = natsOptions_SetMaxReconnect(o, -1);
+    if (st == NATS_OK)
+        st = natsOptions_SetReconnectWait(o, BUS_RECONNECT_MS);
+    if (st == NATS_OK)
+        st = natsOptions_SetDisconnectedCB(o, on_loss, b);
+    if (st == NATS_OK)
+        st = natsOptions_SetErrorHandler(o, on_error, b);
+    if (st == NATS_OK && s->user)
+        st = natsOptions_SetUserInfo(o, s->user, s->password ? s->password : "");
+    if (st == NATS_OK && s->token)
+        st = natsOptions_SetToken(o, s->token);
+    if (st == NATS_OK && s->creds)
+        st = natsOptions_SetUserCredentialsFromFiles(o, s->creds, NULL);
+    if (st == NATS_OK && s->nkey)
+        st = natsOptions_SetNKeyFromSeed(o, s->nkey_public ? s->nkey_public : "", s->nkey);
+    if (st == NATS_OK && (s->ca || s->cert))
+        st = natsOptions_SetSecure(o, true);
+    if (st == NATS_OK && s->ca)
+        st = natsOptions_LoadCATrustedCertificates(o, s->ca);
+    if (st == NATS_OK && s->cert)
+        st = natsOptions_LoadCertificatesChain(o, s->cert, s->key ? s->key : s->cert);
+    return st;
+}
+
+static enum central_exit status_of(natsStatus s)
+{
+    switch (s) {
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED:
+        return CENTRAL_NO_PERMISSION;
+    case NATS_INVALID_ARG:
+    case NATS_SSL_ERROR:
+        return CENTRAL_CONFIG;
+    default:
+        return CENTRAL_UNAVAILABLE;
+    }
+}
+
+struct bus *bus_open(const char *name, struct error *e)
+{
+    struct bus *b = mem_alloc(sizeof *b);
+    struct settings s;
+
+    if (!read_settings(&s, e)) {
+        free_settings(&s);
+        free(b);
+        return NULL;
+    }
+    b->url = shown_url(s.url);
+    natsStatus st = natsOptions_Create(&b->options);
+    if (st == NATS_OK)
+        st = set_options(b, &s, name);
+    if (st == NATS_OK)
+        st = natsConnection_Connect(&b->nc, b->options);
+    free_settings(&s);
+    if (st == NATS_OK)
+        return b;
+    error_set(e, status_of(st), "%s: %s", b->url,
+              st == NATS_NO_SERVER ? "no server answers (connection refused, or no such host)" : natsStatus_GetText(st));
+    bus_close(b);
+    return NULL;
+}
+
+void bus_close(struct bus *b)
+{
+    if (!b)
+        return;
+    natsConnection_Destroy(b->nc);
+    natsOptions_Destroy(b->options);
+    nats_CloseAndWait(2000);
+    free(b->url);
+    free(b);
+}
+
+const char *bus_url(struct bus *b)
+{
+    return b->url;
+}
+
+natsConnection *bus_connection(struct bus *b)
+{
+    return b->nc;
+}
+
+bool bus_connected(struct bus *b)
+{
+    return natsConnection_Status(b->nc) == NATS_CONN_STATUS_CONNECTED;
+}
+
+unsigned bus_losses(struct bus *b)
+{
+    return atomic_load(&b->losses);
+}
+
+int64_t bus_max_payload(struct bus *b)
+{
+    return natsConnection_GetMaxPayload(b->nc);
+}
+
+bool bus_request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms, struct buf *answer,
+                 struct error *e)
+{
+    natsMsg *reply = NULL;
+    natsStatus s = natsConnection_Request(&reply, b->nc, subject, body, (int)len, timeout_ms);
+
+    if (s == NATS_OK) {
+        buf_add(answer, natsMsg_GetData(reply), (size_t)natsMsg_GetDataLength(reply));
+        natsMsg_Destroy(reply);
+        return true;
+    }
+    if (s == NATS_NO_RESPONDERS)
+        return error_set(e, CENTRAL_UNAVAILABLE, "%s: nobody answers %s%s", b->url, subject,
+                         strncmp(subject, API_PREFIX, strlen(API_PREFIX)) == 0 ? ": is JetStream enabled?" : "");
+    if (s == NATS_TIMEOUT)
+        return error_set(e, CENTRAL_UNAVAILABLE, "%s: no answer to %s in %d ms", b->url, subject, timeout_ms);
+    return error_set(e, status_of(s), "%s: %s: %s", b->url, subject, natsStatus_GetText(s));
+}
+
+bool bus_api(struct bus *b, const char *subject, const char *body, size_t len, struct buf *answer, struct json *v,
+             int *code, struct error *e)
+{
+    char *full = mem_format(API_PREFIX "%s", subject);
+    int64_t number = 0;
+
+    if (code)
+        *code = 0;
+    buf_clear(answer);
+    bool ok = bus_request(b, full, body, len, BUS_REQUEST_MS, answer, e);
+    free(full);
+    if (!ok)
+        return false;
+    if (!json_check(answer->data ? answer->data : "", answer->len, v, e))
+        return error_prefix(e, "%s: answer to %s", b->url, subject);
+    struct json error = json_get(*v, "error");
+    if (!json_exists(error))
+        return true;
+    char *description = json_string(json_get(error, "description"));
+    json_int(json_get(error, "err_code"), &number);
+    if (code)
+        *code = (int)number;
+    json_int(json_get(error, "code"), &number);
+    error_set(e, number == 503 ? CENTRAL_TRY_AGAIN : CENTRAL_UNAVAILABLE, "%s: %s: %s", b->url, subject,
+              description ? description : "refused");
+    free(description);
+    return false;
+}
