@@ -46,7 +46,7 @@ nobody=()
 if ((EUID == 0)); then
     nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
 fi
-if "${nobody[@]}" test -r examples/packages && "${nobody[@]}" test -x "$tmp/bin/sudo"; then
+if "${nobody[@]}" test -r "$top/examples/packages" && "${nobody[@]}" test -x "$tmp/bin/sudo"; then
     exits 77 'install-packages needs root or sudo' "${nobody[@]}" env PATH="$tmp/bin" examples/install-packages run </dev/null
     like "$(cat "$tmp/err")" '^install-packages: needs root or sudo to install: .*nats-server' 'and says for what'
     is "$(wc -l <"$tmp/err")" 1 'in one line'
