@@ -41,7 +41,7 @@ done
 printf '#!/bin/bash\nexit 1\n' >"$tmp/bin/dpkg-query"
 printf '#!/bin/bash\nexit 1\n' >"$tmp/bin/sudo"
 printf '#!/bin/bash\necho "apt-get $*" >>%q\n' "$tmp/apt" >"$tmp/bin/apt-get"
-chmod +x "$tmp/bin/"*
+chmod +x "$tmp/bin/"{dpkg-query,sudo,apt-get}
 nobody=()
 if ((EUID == 0)); then
     nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
