@@ -1,0 +1,433 @@
+#include "central/stream.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/clock.h"
+#include "central/event.h"
+#include "central/mem.h"
+#include "central/path.h"
+
+#define STREAM_FILE_MAX (1024 * 1024)
+#define STREAM_NAME_MAX 64
+#define NANOSECONDS INT64_C(1000000000)
+
+char *stream_path(void)
+{
+    const char *given = getenv("CENTRAL_STREAMS");
+
+    if (given && *given)
+        return mem_string(given);
+    char *config = path_config(), *path = path_join(config, "streams.conf");
+    free(config);
+    if (path_exists(path))
+        return path;
+    free(path);
+    return path_data("streams.conf");
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------- */
+
+struct reader {
+    struct stream_list *list;
+    const char *line; /* its beginning */
+    unsigned number;
+    struct error *e;
+};
+
+/* A word of the line at hand. */
+struct word {
+    const char *at;
+    size_t len;
+};
+
+static bool complain(struct reader *r, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool complain(struct reader *r, const char *at, const char *format, ...)
+{
+    struct buf text = {0};
+    va_list args;
+
+    va_start(args, format);
+    buf_add_vformat(&text, format, args);
+    va_end(args);
+    error_set(r->e, CENTRAL_CONFIG, "%s:%u:%zu: %s", r->list->path, r->number, (size_t)(at - r->line) + 1,
+              buf_text(&text));
+    buf_free(&text);
+    return false;
+}
+
+static struct word next_word(const char **at)
+{
+    while (**at == ' ' || **at == '\t')
+        (*at)++;
+    struct word w = {*at, strcspn(*at, " \t\r")};
+    if (*w.at == '#')
+        w.len = 0;
+    *at += w.len;
+    return w;
+}
+
+/* The next of several parts separated by commas. */
+static bool next_part(struct word *rest, struct word *part)
+{
+    if (!rest->len)
+        return false;
+    part->at = rest->at;
+    part->len = 0;
+    while (part->len < rest->len && rest->at[part->len] != ',')
+        part->len++;
+    size_t used = part->len + (part->len < rest->len);
+    rest->at += used;
+    rest->len -= used;
+    return true;
+}
+
+static bool read_name(struct reader *r, struct word w, struct stream *s)
+{
+    for (size_t i = 0; i < w.len; i++)
+        if (!isalnum((unsigned char)w.at[i]) && w.at[i] != '_' && w.at[i] != '-')
+            return complain(r, w.at + i, "a stream's name has letters, digits, _ and - only");
+    if (w.len > STREAM_NAME_MAX)
+        return complain(r, w.at, "a stream's name has at most %d characters", STREAM_NAME_MAX);
+    s->name = mem_bytes(w.at, w.len);
+    for (size_t i = 0; i < r->list->count; i++)
+        if (strcmp(r->list->at[i].name, s->name) == 0)
+            return complain(r, w.at, "the name %s stands in line %u already", s->name, r->list->at[i].line);
+    return true;
+}
+
+/* central.<word>.> : with one word each, two filters overlap only when they are the same. */
+static bool filter_ok(struct word w)
+{
+    return w.len > 10 && memcmp(w.at + w.len - 2, ".>", 2) == 0 && event_subject_ok(w.at, w.len - 2) &&
+           !memchr(w.at + 8, '.', w.len - 10);
+}
+
+static bool read_subjects(struct reader *r, struct word w, struct stream *s)
+{
+    struct word part;
+
+    while (next_part(&w, &part)) {
+        if (!filter_ok(part))
+            return complain(r, part.at, "'%.*s' is not of the form central.<word>.>", (int)part.len, part.at);
+        for (size_t i = 0; i <= r->list->count; i++) {
+            const struct stream *other = i < r->list->count ? &r->list->at[i] : s;
+            for (size_t k = 0; k < other->subject_count; k++)
+                if (strlen(other->subjects[k]) == part.len && memcmp(other->subjects[k], part.at, part.len) == 0)
+                    return complain(r, part.at, "%.*s belongs to %s already", (int)part.len, part.at, other->name);
+        }
+        s->subjects = mem_resize(s->subjects, (s->subject_count + 1) * sizeof *s->subjects);
+        s->subjects[s->subject_count++] = mem_bytes(part.at, part.len);
+    }
+    return true;
+}
+
+static bool read_duration(struct reader *r, struct word w, const char *what, int64_t min, int64_t max, int64_t *out)
+{
+    if (!duration_parse(w.at, w.len, out))
+        return complain(r, w.at, "%s: '%.*s' is no duration such as 7d", what, (int)w.len, w.at);
+    if (*out < min || *out > max) {
+        struct buf from = {0}, to = {0};
+        duration_put(&from, min);
+        duration_put(&to, max);
+        complain(r, w.at, "%s: from %s to %s", what, buf_text(&from), buf_text(&to));
+        buf_free(&from);
+        buf_free(&to);
+        return false;
+    }
+    return true;
+}
+
+static bool read_bytes(struct reader *r, struct word w, int64_t *out)
+{
+    if (!size_parse(w.at, w.len, out))
+        return complain(r, w.at, "max-bytes: '%.*s' is no size such as 1GiB", (int)w.len, w.at);
+    if (*out < STREAM_MAX_BYTES_MIN)
+        return complain(r, w.at, "max-bytes: at least 64MiB");
+    return true;
+}
+
+static bool word_is(struct word w, const char *text)
+{
+    return strlen(text) == w.len && memcmp(w.at, text, w.len) == 0;
+}
+
+static bool read_option(struct reader *r, struct word w, struct stream *s)
+{
+    const char *equals = memchr(w.at, '=', w.len);
+    struct word name = {w.at, equals ? (size_t)(equals - w.at) : w.len};
+    struct word value = {equals ? equals + 1 : w.at + w.len, equals ? w.len - name.len - 1 : 0};
+    int64_t n;
+
+    if (word_is(w, "archive")) {
+        s->archived = true;
+        return true;
+    }
+    if (word_is(w, "top")) {
+        s->top = true;
+        return true;
+    }
+    if (word_is(name, "replicas") && equals) {
+        if (value.len != 1 || *value.at < '1' || *value.at > '5')
+            return complain(r, value.at, "replicas: from 1 to 5");
+        s->replicas = *value.at - '0';
+        return true;
+    }
+    if (word_is(name, "duplicates") && equals)
+        return read_duration(r, value, "duplicates", 1, s->max_age, &s->duplicate_window);
+    if (word_is(name, "keep") && equals) {
+        if (!read_duration(r, value, "keep", 24 * 60 * 60, INT64_C(1000) * 365 * 24 * 60 * 60, &n))
+            return false;
+        s->keep = n;
+        return true;
+    }
+    return complain(r, w.at, "unknown option '%.*s' (archive, top, replicas=N, duplicates=DURATION, keep=DURATION)",
+                    (int)w.len, w.at);
+}
+
+static void free_stream(struct stream *s)
+{
+    for (size_t i = 0; i < s->subject_count; i++)
+        free(s->subjects[i]);
+    free(s->subjects);
+    free(s->name);
+}
+
+static bool read_line(struct reader *r, struct stream *s)
+{
+    const char *at = r->line;
+    struct word name = next_word(&at), subjects = next_word(&at), age = next_word(&at), bytes = next_word(&at),
+                options = next_word(&at), more = next_word(&at), part;
+
+    s->line = r->number;
+    s->duplicate_window = STREAM_DUPLICATE_WINDOW;
+    if (!bytes.len)
+        return complain(r, bytes.at, "a stream needs a name, subjects, max-age and max-bytes");
+    if (more.len)
+        return complain(r, more.at, "one word too many: '%.*s'", (int)more.len, more.at);
+    if (!read_name(r, name, s) || !read_subjects(r, subjects, s) ||
+        !read_duration(r, age, "max-age", STREAM_MAX_AGE_MIN, STREAM_MAX_AGE_MAX, &s->max_age) ||
+        !read_bytes(r, bytes, &s->max_bytes))
+        return false;
+    while (next_part(&options, &part))
+        if (!read_option(r, part, s))
+            return false;
+    return true;
+}
+
+bool stream_list_read(const char *path, struct stream_list *out, struct error *e)
+{
+    struct reader r = {.list = out, .e = e};
+    struct buf text = {0};
+    bool ok = true;
+
+    *out = (struct stream_list){.path = path ? mem_string(path) : stream_path()};
+    if (!path_read(out->path, STREAM_FILE_MAX, &text, e)) {
+        buf_free(&text);
+        stream_list_free(out);
+        return false;
+    }
+    for (char *line = text.data, *end; ok && line && *line; line = end) {
+        end = line + strcspn(line, "\n");
+        if (*end)
+            *end++ = '\0';
+        r.line = line;
+        r.number++;
+        const char *first = line + strspn(line, " \t\r");
+        if (!*first || *first == '#')
+            continue;
+        struct stream s = {0};
+        ok = read_line(&r, &s);
+        if (!ok) {
+            free_stream(&s);
+            break;
+        }
+        out->at = mem_resize(out->at, (out->count + 1) * sizeof *out->at);
+        out->at[out->count++] = s;
+    }
+    buf_free(&text);
+    if (ok && !out->count)
+        ok = error_set(e, CENTRAL_CONFIG, "%s: no stream in it", out->path);
+    if (!ok)
+        stream_list_free(out);
+    return ok;
+}
+
+void stream_list_free(struct stream_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        free_stream(&l->at[i]);
+    free(l->at);
+    free(l->path);
+    *l = (struct stream_list){0};
+}
+
+const struct stream *stream_for(const struct stream_list *l, const char *subject)
+{
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->at[i].subject_count; k++) {
+            const char *filter = l->at[i].subjects[k];
+            size_t n = strlen(filter) - 1; /* without the > */
+            if (strncmp(filter, subject, n) == 0 && subject[n])
+                return &l->at[i];
+        }
+    return NULL;
+}
+
+const struct stream *stream_named(const struct stream_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(l->at[i].name, name) == 0)
+            return &l->at[i];
+    return NULL;
+}
+
+/* --- the server ---------------------------------------------------------------------------------------------------- */
+
+bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing, struct error *e)
+{
+    char *subject = mem_format("STREAM.INFO.%s", name);
+    int code;
+    bool ok = bus_api(b, subject, "", 0, answer, info, &code, e);
+
+    free(subject);
+    *missing = !ok && code == BUS_STREAM_NOT_FOUND;
+    if (*missing)
+        error_free(e);
+    return ok;
+}
+
+/* A member of the stream's configuration as streams.conf wants it, as JSON text. */
+struct wanted {
+    const char *name;
+    struct buf value;
+};
+#define WANTED_MAX 6
+
+static size_t wanted_members(const struct stream *s, struct wanted *w)
+{
+    size_t n = 0;
+
+    w[n].name = "subjects";
+    json_begin(&w[n].value, '[');
+    for (size_t i = 0; i < s->subject_count; i++)
+        json_put_text(&w[n].value, s->subjects[i]);
+    json_end(&w[n++].value, ']');
+    w[n].name = "max_age";
+    json_put_int(&w[n++].value, s->max_age * NANOSECONDS);
+    w[n].name = "max_bytes";
+    json_put_int(&w[n++].value, s->max_bytes);
+    w[n].name = "duplicate_window";
+    json_put_int(&w[n++].value, s->duplicate_window * NANOSECONDS);
+    if (s->replicas) {
+        w[n].name = "num_replicas";
+        json_put_int(&w[n++].value, s->replicas);
+    }
+    return n;
+}
+
+static void free_wanted(struct wanted *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_free(&w[i].value);
+}
+
+static bool same_value(struct json a, const struct buf *text)
+{
+    struct json_hash x = json_hash(a), y = json_hash((struct json){text->data, text->len});
+
+    return json_exists(a) && x.high == y.high && x.low == y.low;
+}
+
+/* The value for a person: times and sizes in their units. */
+static void put_value(struct buf *out, const char *name, struct json v)
+{
+    int64_t n;
+
+    if (!json_exists(v))
+        buf_add_text(out, "nothing");
+    else if ((strcmp(name, "max_age") == 0 || strcmp(name, "duplicate_window") == 0) && json_int(v, &n))
+        duration_put(out, n / NANOSECONDS);
+    else if (strcmp(name, "max_bytes") == 0 && json_int(v, &n))
+        size_put(out, n);
+    else
+        buf_add(out, v.at, v.len);
+}
+
+size_t stream_diff(const struct stream *want, struct json info, struct buf *out)
+{
+    struct json config = json_get(info, "config");
+    struct wanted w[WANTED_MAX] = {0};
+    size_t n = wanted_members(want, w), differing = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct json have = json_get(config, w[i].name);
+        if (same_value(have, &w[i].value))
+            continue;
+        differing++;
+        buf_add_format(out, "%s: ", w[i].name);
+        put_value(out, w[i].name, have);
+        buf_add_text(out, " -> ");
+        put_value(out, w[i].name, (struct json){w[i].value.data, w[i].value.len});
+        buf_add_char(out, '\n');
+    }
+    free_wanted(w, n);
+    return differing;
+}
+
+/* The configuration to send: what the server has, with our members in the place of its own; for a new stream the rest of
+ * contract §4 as well. */
+static void put_config(const struct stream *s, struct json have, struct buf *out)
+{
+    struct wanted w[WANTED_MAX] = {0};
+    size_t n = wanted_members(s, w);
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(have); json_next(&i, &name, &value);) {
+        bool ours = false;
+        for (size_t k = 0; k < n; k++)
+            ours = ours || json_equals(name, w[k].name);
+        if (ours)
+            continue;
+        json_put(out, name);
+        buf_add_char(out, ':');
+        json_put(out, value);
+    }
+    if (!json_exists(have)) {
+        json_put_member_text(out, "name", s->name);
+        json_put_member_text(out, "retention", "limits");
+        json_put_member_text(out, "storage", "file");
+        json_put_member_text(out, "discard", "old");
+        json_put_member_int(out, "max_msgs", -1);
+        json_put_member_int(out, "max_consumers", -1);
+        if (!s->replicas)
+            json_put_member_int(out, "num_replicas", 1);
+    }
+    for (size_t k = 0; k < n; k++)
+        json_put_member(out, w[k].name, (struct json){w[k].value.data, w[k].value.len});
+    json_end(out, '}');
+    free_wanted(w, n);
+}
+
+bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
+{
+    struct buf answer = {0}, config = {0}, reply = {0};
+    struct json info = {0}, v;
+    bool missing = false;
+
+    if (!stream_info(b, want->name, &answer, &info, &missing, e) && !missing) {
+        buf_free(&answer);
+        return false;
+    }
+    put_config(want, missing ? (struct json){0} : json_get(info, "config"), &config);
+    char *subject = mem_format(missing ? "STREAM.CREATE.%s" : "STREAM.UPDATE.%s", want->name);
+    bool ok = bus_api(b, subject, config.data, config.len, &reply, &v, NULL, e);
+    free(subject);
+    buf_free(&answer);
+    buf_free(&config);
+    buf_free(&reply);
+    return ok;
+}
