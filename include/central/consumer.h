@@ -21,7 +21,7 @@ struct consumer_options {
     uint64_t sequence;         /* CONSUMER_SEQUENCE */
     unsigned batch;            /* messages asked for at once; 0: CONSUMER_BATCH */
     int64_t ack_wait_seconds;  /* 0: CONSUMER_ACK_WAIT */
-    unsigned max_ack_pending;  /* 0: four batches */
+    unsigned max_ack_pending;  /* 0: eight batches */
     bool no_ack;               /* ephemeral readers that need no redelivery */
 };
 #define CONSUMER_BATCH 1024
@@ -47,19 +47,18 @@ struct consumed {
 };
 /* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
  * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
- * connection, a consumer that was deleted (re-created once) or a stream that was. */
+ * connection; a consumer that was deleted is made anew, an ephemeral one behind the last message it gave. */
 int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e);
-/* True when every consumer has been given all its stream held: pending is 0 and nothing is buffered. */
-bool consumers_drained(struct consumers *cs);
-/* Acknowledge, say no (deliver again after delay_ms), never again, still working. Answers are not waited for; consumed_sync
- * makes sure the server has them. */
+/* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or another's:
+ * asks the server once no more messages are known to come. */
+bool consumers_drained(struct consumers *cs, struct error *e);
+/* Acknowledges, or asks for delivery again at once (what a tool took and will not finish). Not waited for: an acknowledgement
+ * that is lost leads to the message once more. consumers_sync makes sure that the server has them. */
 bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e);
-bool consumed_nak(struct consumers *cs, const struct consumed *m, int delay_ms, struct error *e);
-bool consumed_term(struct consumers *cs, const struct consumed *m, struct error *e);
-bool consumed_working(struct consumers *cs, const struct consumed *m, struct error *e);
-bool consumers_sync(struct consumers *cs, int timeout_ms, struct error *e);
+bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e);
+bool consumers_sync(struct consumers *cs, struct error *e);
 void consumed_free(struct consumed *m);
-/* Deletes ephemeral consumers, gives back what was asked for and not delivered (nak). */
+/* Gives back what was delivered and not handed out, deletes ephemeral consumers, frees. */
 void consumers_close(struct consumers *cs);
 
 #endif
