@@ -82,6 +82,7 @@ exec {tap_stderr}>&2
 tap_finish() {
     local status=$? failed
     trap - ERR
+    trap '' PIPE
     set +e
     exec 2>&"$tap_stderr"
     if ((!tap_done)); then
@@ -111,6 +112,8 @@ tap_finish() {
 trap tap_finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# When prove is killed, whatever is said next, even by bash, meets a broken pipe.
+trap 'exit 141' PIPE
 set -E
 trap 'tap_died="${BASH_SOURCE[0]##*/} line $LINENO: $BASH_COMMAND"' ERR
 
