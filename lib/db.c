@@ -58,7 +58,8 @@ static bool is_class(const char *sqlstate, const char *class)
 
 static enum central_exit blame(const char *sqlstate)
 {
-    static const char *const later[] = {"08", "25", "40", "53", "55", "57", "58"};
+    /* 42P07: two sessions made the same partition at once. */
+    static const char *const later[] = {"08", "25", "40", "53", "55", "57", "58", "42P07"};
 
     if (is_class(sqlstate, "22") || is_class(sqlstate, "23") || is_class(sqlstate, "54"))
         return CENTRAL_REJECTED;
@@ -66,7 +67,7 @@ static enum central_exit blame(const char *sqlstate)
     if (strcmp(sqlstate, "XX000") == 0)
         return CENTRAL_REJECTED;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (is_class(sqlstate, later[i]))
+        if (strncmp(sqlstate, later[i], strlen(later[i])) == 0)
             return CENTRAL_TRY_AGAIN;
     if (is_class(sqlstate, "28") || strcmp(sqlstate, "42501") == 0)
         return CENTRAL_NO_PERMISSION;
@@ -110,9 +111,12 @@ static bool failed(struct db *d, const PGresult *r, struct error *e)
         buf_add_text(&d->message, ": ");
         add_flat(&d->message, detail);
     }
-    enum central_exit status = PQstatus(d->conn) != CONNECTION_OK ? CENTRAL_UNAVAILABLE
-                               : d->sqlstate[0]                   ? blame(d->sqlstate)
-                                                                  : CENTRAL_TRY_AGAIN;
+    /* After FATAL and PANIC the server hangs up; libpq may not have noticed yet. */
+    const char *severity = r ? PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+    bool lost = PQstatus(d->conn) != CONNECTION_OK || (severity && severity[0] != 'E');
+    enum central_exit status = lost             ? CENTRAL_UNAVAILABLE
+                               : d->sqlstate[0] ? blame(d->sqlstate)
+                                                : CENTRAL_TRY_AGAIN;
     return error_set(e, status, "%s: %s", d->name, buf_text(&d->message));
 }
 
@@ -446,16 +450,17 @@ bool db_stream(struct db *d, const char *sql, int n, const Oid *types, const cha
         if (!r)
             return ok;
         ExecStatusType status = PQresultStatus(r);
-        if (status == PGRES_SINGLE_TUPLE && ok) {
-            ok = row(closure, r);
-            if (!ok) {
-                error_free(e);
-                cancel(d);
-            }
-        } else if (status == PGRES_FATAL_ERROR && ok) {
+        if (ok && status == PGRES_FATAL_ERROR)
             ok = failed(d, r, e);
-            if (signals_stop())
-                error_set(e, CENTRAL_TRY_AGAIN, "%s: interrupted: the answer is not complete", d->name);
+        else if (ok && status == PGRES_SINGLE_TUPLE && !row(closure, r)) {
+            ok = false;
+            error_free(e);
+            cancel(d);
+        }
+        if (signals_stop() && status != PGRES_TUPLES_OK && (ok || e->text)) {
+            if (ok)
+                cancel(d);
+            ok = error_set(e, CENTRAL_TRY_AGAIN, "%s: interrupted: the answer is not complete", d->name);
         }
         PQclear(r);
         if (PQstatus(d->conn) != CONNECTION_OK)
