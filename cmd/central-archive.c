@@ -84,7 +84,8 @@ static bool full(const struct archiver *p)
     return archive_pending(p->archive) >= BATCH_ROWS || archive_pending_bytes(p->archive) >= BATCH_BYTES;
 }
 
-/* --- heartbeat ----------------------------------------------------------------------------------------------------- */
+/* --- heartbeat -----------------------------------------------------------------------------------------------------
+ */
 
 static void heartbeat(struct archiver *p)
 {
@@ -101,15 +102,15 @@ static void heartbeat(struct archiver *p)
     json_put_member_text(&text, "ts", buf_text(&ts));
     json_put_member_int(&text, "uptime_s", (now - p->started) / 1000);
     json_end(&text, '}');
-    natsStatus s =
-        natsConnection_Publish(bus_connection(p->bus), "central.meta.heartbeat", text.data, (int)text.len);
+    natsStatus s = natsConnection_Publish(bus_connection(p->bus), "central.meta.heartbeat", text.data, (int)text.len);
     if (s != NATS_OK)
         log_debug("heartbeat: %s", natsStatus_GetText(s));
     buf_free(&ts);
     buf_free(&text);
 }
 
-/* --- committing ---------------------------------------------------------------------------------------------------- */
+/* --- committing ----------------------------------------------------------------------------------------------------
+ */
 
 /* Waits a random part of the pause that the number of tries allows. False when asked to stop. */
 static bool back_off(struct archiver *p, unsigned tries)
@@ -207,7 +208,8 @@ static bool store(struct archiver *p, struct error *e)
     return true;
 }
 
-/* --- from standard input ------------------------------------------------------------------------------------------- */
+/* --- from standard input -------------------------------------------------------------------------------------------
+ */
 
 static bool added_line(struct archiver *p, struct error *e)
 {
@@ -269,7 +271,8 @@ static enum central_exit from_stdin(struct archiver *p)
     return error_worse(status, p->status);
 }
 
-/* --- from JetStream ------------------------------------------------------------------------------------------------ */
+/* --- from JetStream ------------------------------------------------------------------------------------------------
+ */
 
 static bool chosen(const struct archiver *p, const struct stream *s)
 {
@@ -427,7 +430,8 @@ static enum central_exit from_jetstream(struct archiver *p)
     return p->status;
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------- */
+/* --- start and end -------------------------------------------------------------------------------------------------
+ */
 
 static void told_migration(void *closure, const char *name)
 {
@@ -463,7 +467,8 @@ static const struct argp_option options[] = {
     {"streams", 's', "LIST", 0, "Only these streams, comma-separated; default all with the option archive", 0},
     {"file", 'f', "FILE", 0, "streams.conf to read", 0},
     {"once", '1', 0, 0, "End when everything in the streams is archived", 0},
-    {"ack-wait", 'a', "DURATION", 0, "What an archiver took and did not acknowledge is delivered again after this (60s)", 0},
+    {"ack-wait", 'a', "DURATION", 0,
+     "What an archiver took and did not acknowledge is delivered again after this (60s)", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -513,10 +518,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "[-]",
+    static const struct argp argp = {options,
+                                     parse,
+                                     "[-]",
                                      "Archive events from JetStream or, with -, from standard input.\v"
                                      "Manual: central-archive(1)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct archiver p = {.started = now_ms()};
 
     tool_start("central-archive");

@@ -21,7 +21,7 @@ enum fate { ROW_EVENT, ROW_BAD, ROW_PASSED };
 /* Texts are offsets into archive.text, 0 for "none": its first byte is never used. */
 struct row {
     enum fate fate;
-    bool done;         /* durable, or nothing to do */
+    bool done; /* durable, or nothing to do */
     size_t line, len;
     size_t stream, subject;
     size_t adapter, adapter_len; /* in the line */
@@ -40,10 +40,11 @@ struct archive {
     struct buf text, tuples;
     struct archive_counts counts; /* of the batch, so far */
     bool committed;
-    bool ready;                   /* the session is set up */
+    bool ready; /* the session is set up */
 };
 
-/* --- rows ---------------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------------------------------
+ */
 
 static void clear(struct archive *a)
 {
@@ -145,11 +146,13 @@ static const char *jsonb_refuses(const char *text, size_t len)
     return NULL;
 }
 
-/* --- an event as a tuple of table incoming ------------------------------------------------------------------------- */
+/* --- an event as a tuple of table incoming -------------------------------------------------------------------------
+ */
 
 #define INCOMING_FIELDS 16
 #define COPY_INCOMING                                                                                                  \
-    "COPY incoming (position, id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, " \
+    "COPY incoming (position, id, adapter, category, time, expires, severity, geom, regions, primary_region, "         \
+    "payload, "                                                                                                        \
     "received, subject, revision, removes, removes_revision) FROM STDIN (FORMAT binary)"
 
 static void put_string(struct buf *out, struct json v)
@@ -284,7 +287,8 @@ void archive_add(struct archive *a, const char *line, size_t len, const struct a
     error_free(&e);
 }
 
-/* --- the batch ----------------------------------------------------------------------------------------------------- */
+/* --- the batch -----------------------------------------------------------------------------------------------------
+ */
 
 size_t archive_pending(const struct archive *a)
 {
@@ -322,7 +326,8 @@ struct db *archive_db(const struct archive *a)
     return a->db;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------------------
+ */
 
 static bool set_up(struct archive *a, struct error *e)
 {
@@ -371,8 +376,8 @@ static uint64_t count_of(const PGresult *r, const char *name)
 
 static bool merge(struct archive *a, struct archive_counts *counts, struct error *e)
 {
-    PGresult *r =
-        db_run(a->db, "SELECT inserted, revised, duplicates, superseded, removed FROM central_archive_merge()", 0, NULL, e);
+    PGresult *r = db_run(
+        a->db, "SELECT inserted, revised, duplicates, superseded, removed FROM central_archive_merge()", 0, NULL, e);
 
     if (!r)
         return false;

@@ -49,7 +49,8 @@ const char *db_message(const struct db *d)
     return d->message.data ? d->message.data : "";
 }
 
-/* --- failures ------------------------------------------------------------------------------------------------------ */
+/* --- failures ------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_class(const char *sqlstate, const char *class)
 {
@@ -114,13 +115,12 @@ static bool failed(struct db *d, const PGresult *r, struct error *e)
     /* After FATAL and PANIC the server hangs up; libpq may not have noticed yet. */
     const char *severity = r ? PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
     bool lost = PQstatus(d->conn) != CONNECTION_OK || (severity && severity[0] != 'E');
-    enum central_exit status = lost             ? CENTRAL_UNAVAILABLE
-                               : d->sqlstate[0] ? blame(d->sqlstate)
-                                                : CENTRAL_TRY_AGAIN;
+    enum central_exit status = lost ? CENTRAL_UNAVAILABLE : d->sqlstate[0] ? blame(d->sqlstate) : CENTRAL_TRY_AGAIN;
     return error_set(e, status, "%s: %s", d->name, buf_text(&d->message));
 }
 
-/* --- connecting ---------------------------------------------------------------------------------------------------- */
+/* --- connecting ----------------------------------------------------------------------------------------------------
+ */
 
 static bool is_url(const char *text)
 {
@@ -142,14 +142,15 @@ static bool check_url(const char *url, const char *where, struct error *e)
     if (is_url(url)) {
         const char *at = strchr(url, '@'), *authority = strstr(url, "://") + 3;
         if (at && (strchr(at + 1, '@') || strcspn(authority, "/?#") < (size_t)(at - authority)))
-            return error_set(e, CENTRAL_CONFIG, "%s: @ / ? # in a user's name or password must be written %%40 %%2F %%3F %%23",
-                             where);
+            return error_set(e, CENTRAL_CONFIG,
+                             "%s: @ / ? # in a user's name or password must be written %%40 %%2F %%3F %%23", where);
     }
     PQconninfoOption *parsed = PQconninfoParse(url, &why);
     PQfreemem(why);
     PQconninfoFree(parsed);
     if (!parsed)
-        return error_set(e, CENTRAL_CONFIG, "%s: libpq cannot read it (not repeated here, it may hold a password)", where);
+        return error_set(e, CENTRAL_CONFIG, "%s: libpq cannot read it (not repeated here, it may hold a password)",
+                         where);
     return true;
 }
 
@@ -175,8 +176,8 @@ static void on_notice(void *closure, const char *message)
     buf_free(&flat);
 }
 
-/* In the verbose form a server's refusal carries its SQLSTATE: "FATAL:  28P01: password ... LOCATION: ...". libpq has no
- * other way to tell it while connecting. */
+/* In the verbose form a server's refusal carries its SQLSTATE: "FATAL:  28P01: password ... LOCATION: ...". libpq has
+ * no other way to tell it while connecting. */
 static enum central_exit refusal(struct db *d, struct error *e)
 {
     enum central_exit status = CENTRAL_UNAVAILABLE;
@@ -184,7 +185,8 @@ static enum central_exit refusal(struct db *d, struct error *e)
 
     add_flat(&text, PQerrorMessage(d->conn));
     char *fatal = text.data ? strstr(text.data, "FATAL: ") : NULL;
-    if (fatal && strlen(fatal) > 14 && strspn(fatal + 7, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && fatal[12] == ':') {
+    if (fatal && strlen(fatal) > 14 && strspn(fatal + 7, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+        fatal[12] == ':') {
         char sqlstate[6] = {0};
         memcpy(sqlstate, fatal + 7, 5);
         if (is_class(sqlstate, "28") || strcmp(sqlstate, "42501") == 0)
@@ -224,8 +226,9 @@ static bool connect_wait(struct db *d, PostgresPollingStatusType (*step)(PGconn 
     set_name(d);
     PQsetErrorVerbosity(d->conn, PQERRORS_DEFAULT);
     /* What is called durable must be on the disk, whatever the database's default is. */
-    return db_do(d, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-                 e);
+    return db_do(
+        d, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        e);
 }
 
 struct db *db_open(const char *url, const char *name, struct error *e)
@@ -239,10 +242,12 @@ struct db *db_open(const char *url, const char *name, struct error *e)
     if (url && !check_url(url, where, e))
         return NULL;
     /* What stands before dbname gives way to what dbname says, and what stands after it does not. */
-    const char *const keys[] = {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                                "fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *const values[] = {KEEPALIVE_IDLE,  KEEPALIVE_INTERVAL, KEEPALIVE_COUNT, TCP_USER_TIMEOUT, name,
-                                  url, "UTF8", NULL};
+    const char *const keys[] = {"keepalives_idle",           "keepalives_interval",
+                                "keepalives_count",          "tcp_user_timeout",
+                                "fallback_application_name", "dbname",
+                                "client_encoding",           NULL};
+    const char *const values[] = {
+        KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT, TCP_USER_TIMEOUT, name, url, "UTF8", NULL};
     struct db *d = mem_alloc(sizeof *d);
     d->conn = PQconnectStartParams(keys, values, 1);
     if (!d->conn) {
@@ -279,7 +284,8 @@ void db_close(struct db *d)
     free(d);
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 
 static void cancel(struct db *d)
 {

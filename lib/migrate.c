@@ -84,7 +84,8 @@ static PGresult *applied(struct db *d, struct error *e)
         return NULL;
     bool there = PQgetvalue(r, 0, 0)[0] == 't';
     PQclear(r);
-    return db_run(d, there ? "SELECT name FROM central_migrations ORDER BY number" : "SELECT '' WHERE false", 0, NULL, e);
+    return db_run(d, there ? "SELECT name FROM central_migrations ORDER BY number" : "SELECT '' WHERE false", 0, NULL,
+                  e);
 }
 
 static bool among(const PGresult *r, const char *name)
@@ -169,7 +170,8 @@ static bool apply_all(struct db *d, const struct files *f, void (*told)(void *, 
     return ok;
 }
 
-bool migrate_apply(struct db *d, const char *dir, void (*told)(void *, const char *name), void *closure, struct error *e)
+bool migrate_apply(struct db *d, const char *dir, void (*told)(void *, const char *name), void *closure,
+                   struct error *e)
 {
     struct files f;
     struct error ignored = {0};

@@ -1,6 +1,7 @@
 /* archive.h - events into PostgreSQL, in batches that are durable when told so (design §7).
  *
- * A batch is built by archive_add and its sisters, written by archive_commit, and can be looked at until the next add. */
+ * A batch is built by archive_add and its sisters, written by archive_commit, and can be looked at until the next add.
+ */
 #ifndef CENTRAL_ARCHIVE_H
 #define CENTRAL_ARCHIVE_H
 
@@ -22,8 +23,8 @@ struct archive_origin {
     const char *subject; /* NULL: what the event says */
     uint64_t sequence;   /* in the stream, or line number */
 };
-/* Adds a line to the batch; one that event_read refuses, or that is no canonical event, goes to events_rejected with the
- * same commit. Copies line and origin. Each of the four gives the line the next position, from 0. */
+/* Adds a line to the batch; one that event_read refuses, or that is no canonical event, goes to events_rejected with
+ * the same commit. Copies line and origin. Each of the four gives the line the next position, from 0. */
 void archive_add(struct archive *a, const char *line, size_t len, const struct archive_origin *from);
 /* The same of a line that was read already. */
 void archive_add_event(struct archive *a, const struct event *ev, const struct archive_origin *from);
@@ -40,8 +41,8 @@ size_t archive_pending_bytes(const struct archive *a);
 struct archive_counts {
     uint64_t inserted, revised, duplicates, superseded, removed, rejected;
 };
-/* Writes the batch and commits; a row the database refuses costs only itself. True: all of it is durable, and counts are
- * added to. False: what is not durable yet is kept, to be tried again by another archive_commit:
+/* Writes the batch and commits; a row the database refuses costs only itself. True: all of it is durable, and counts
+ * are added to. False: what is not durable yet is kept, to be tried again by another archive_commit:
  *     CENTRAL_UNAVAILABLE    connection lost: archive_reconnect comes first
  *     CENTRAL_TRY_AGAIN      deadlock, disk full, read-only ...
  *     anything else          will not get better by trying */

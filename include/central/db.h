@@ -1,7 +1,7 @@
 /* db.h - the connection to PostgreSQL: opening it, asking, and telling whose fault a failure is.
  *
- * Every wait looks at signals: a stop is given DB_STOP_GRACE_MS to finish what was asked (db_stream: none), then the server
- * is told to cancel. */
+ * Every wait looks at signals: a stop is given DB_STOP_GRACE_MS to finish what was asked (db_stream: none), then the
+ * server is told to cancel. */
 #ifndef CENTRAL_DB_H
 #define CENTRAL_DB_H
 
@@ -16,8 +16,8 @@
 struct db;
 
 /* Connects to url (a connection URL, a "key=value ..." string or the name of a database), else to DATABASE_URL, else as
- * libpq's own environment says (PGHOST, PGSERVICE, ...). name shows in pg_stat_activity. The text of a failure never holds
- * url, which may hold a password. CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION, CENTRAL_CONFIG. */
+ * libpq's own environment says (PGHOST, PGSERVICE, ...). name shows in pg_stat_activity. The text of a failure never
+ * holds url, which may hold a password. CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION, CENTRAL_CONFIG. */
 struct db *db_open(const char *url, const char *name, struct error *e);
 /* The same connection anew; prepared statements and temporary tables are gone. */
 bool db_reopen(struct db *d, struct error *e);
@@ -39,7 +39,8 @@ const char *db_message(const struct db *d);
 PGresult *db_run(struct db *d, const char *sql, int n, const char *const *values, struct error *e);
 /* The same without a result. */
 bool db_do(struct db *d, const char *sql, struct error *e);
-/* Many statements in one text, without parameters. On failure *position, if not NULL, is the character in sql, from 1, or 0. */
+/* Many statements in one text, without parameters. On failure *position, if not NULL, is the character in sql, from 1,
+ * or 0. */
 bool db_script(struct db *d, const char *sql, size_t *position, struct error *e);
 /* COMMIT that says so only when the server did. */
 bool db_commit(struct db *d, struct error *e);
@@ -52,7 +53,8 @@ bool db_copy_data(struct db *d, const char *data, size_t len, struct error *e);
 bool db_copy_end(struct db *d, struct error *e);
 
 /* A statement with n bound texts whose rows come one at a time: calls row(closure, result, number) with each, row 0 of
- * result. False from row cancels the rest, with e->text NULL; a signal does too, with CENTRAL_TRY_AGAIN. types may be NULL. */
+ * result. False from row cancels the rest, with e->text NULL; a signal does too, with CENTRAL_TRY_AGAIN. types may be
+ * NULL. */
 typedef bool db_row(void *closure, PGresult *result);
 bool db_stream(struct db *d, const char *sql, int n, const Oid *types, const char *const *values, db_row *row,
                void *closure, struct error *e);
