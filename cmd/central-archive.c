@@ -84,8 +84,7 @@ static bool full(const struct archiver *p)
     return archive_pending(p->archive) >= BATCH_ROWS || archive_pending_bytes(p->archive) >= BATCH_BYTES;
 }
 
-/* --- heartbeat -----------------------------------------------------------------------------------------------------
- */
+/* --- heartbeat ---------------------------------------------------------------------------------------------------- */
 
 static void heartbeat(struct archiver *p)
 {
@@ -109,8 +108,7 @@ static void heartbeat(struct archiver *p)
     buf_free(&text);
 }
 
-/* --- committing ----------------------------------------------------------------------------------------------------
- */
+/* --- committing --------------------------------------------------------------------------------------------------- */
 
 /* Waits a random part of the pause that the number of tries allows. False when asked to stop. */
 static bool back_off(struct archiver *p, unsigned tries)
@@ -208,8 +206,7 @@ static bool store(struct archiver *p, struct error *e)
     return true;
 }
 
-/* --- from standard input -------------------------------------------------------------------------------------------
- */
+/* --- from standard input ------------------------------------------------------------------------------------------ */
 
 static bool added_line(struct archiver *p, struct error *e)
 {
@@ -271,8 +268,7 @@ static enum central_exit from_stdin(struct archiver *p)
     return error_worse(status, p->status);
 }
 
-/* --- from JetStream ------------------------------------------------------------------------------------------------
- */
+/* --- from JetStream ----------------------------------------------------------------------------------------------- */
 
 static bool chosen(const struct archiver *p, const struct stream *s)
 {
@@ -430,8 +426,7 @@ static enum central_exit from_jetstream(struct archiver *p)
     return p->status;
 }
 
-/* --- start and end -------------------------------------------------------------------------------------------------
- */
+/* --- start and end ------------------------------------------------------------------------------------------------ */
 
 static void told_migration(void *closure, const char *name)
 {

@@ -41,8 +41,7 @@ static enum central_exit run(struct options *o, struct line_writer *w)
     return status;
 }
 
-/* --- options -------------------------------------------------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------------------------------------------------ */
 
 static void parse_adapter(struct query *q, const char *arg, struct argp_state *state)
 {

@@ -43,8 +43,7 @@ struct archive {
     bool ready; /* the session is set up */
 };
 
-/* --- rows ----------------------------------------------------------------------------------------------------------
- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static void clear(struct archive *a)
 {
@@ -146,8 +145,7 @@ static const char *jsonb_refuses(const char *text, size_t len)
     return NULL;
 }
 
-/* --- an event as a tuple of table incoming -------------------------------------------------------------------------
- */
+/* --- an event as a tuple of table incoming ------------------------------------------------------------------------ */
 
 #define INCOMING_FIELDS 16
 #define COPY_INCOMING                                                                                                  \
@@ -287,8 +285,7 @@ void archive_add(struct archive *a, const char *line, size_t len, const struct a
     error_free(&e);
 }
 
-/* --- the batch -----------------------------------------------------------------------------------------------------
- */
+/* --- the batch ---------------------------------------------------------------------------------------------------- */
 
 size_t archive_pending(const struct archive *a)
 {
@@ -326,8 +323,7 @@ struct db *archive_db(const struct archive *a)
     return a->db;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static bool set_up(struct archive *a, struct error *e)
 {

@@ -37,8 +37,7 @@ struct format {
     bool (*end)(struct output *o); /* NULL */
 };
 
-/* --- ndjson --------------------------------------------------------------------------------------------------------
- */
+/* --- ndjson ------------------------------------------------------------------------------------------------------- */
 
 static bool ndjson_event(struct output *o, struct json envelope)
 {
@@ -47,8 +46,7 @@ static bool ndjson_event(struct output *o, struct json envelope)
     return line_write(o->w, o->line.data, o->line.len);
 }
 
-/* --- table ---------------------------------------------------------------------------------------------------------
- */
+/* --- table -------------------------------------------------------------------------------------------------------- */
 
 /* Columns that text takes on a terminal. */
 static int width_of(const char *text, size_t len)
@@ -222,8 +220,7 @@ static bool table_end(struct output *o)
     return ok;
 }
 
-/* -------------------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 static const struct format formats[] = {{"ndjson", ndjson_event, NULL}, {"table", table_event, table_end}};
 
