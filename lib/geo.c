@@ -341,18 +341,39 @@ static GEOSGeometry *geometry_of(struct geo *g, const struct geo_shape *s)
     return own->geometry;
 }
 
+/* Degrees east of Greenwich from 0 to 360, so that what lies on both sides of the antimeridian lies side by side. */
+static int eastward(double *x, double *y, void *closure)
+{
+    (void)y, (void)closure;
+    if (*x < 0)
+        *x += 360;
+    return 1;
+}
+
+/* The centroid by area. A shape wider than half the world is one that upstream cut at the antimeridian: the mean of its
+ * halves would lie on the other side of the Earth. */
+static bool area_centroid(struct geo *g, const struct geo_shape *s, double *lon, double *lat)
+{
+    bool split = s->box[2] - s->box[0] > 180;
+    GEOSGeometry *shifted = split ? GEOSGeom_transformXY_r(g->geos, s->geometry, eastward, NULL) : NULL;
+    GEOSGeometry *c = GEOSGetCentroid_r(g->geos, shifted ? shifted : s->geometry);
+    bool ok = c && GEOSGeomGetX_r(g->geos, c, lon) == 1 && GEOSGeomGetY_r(g->geos, c, lat) == 1;
+
+    if (ok && shifted && *lon > 180)
+        *lon -= 360;
+    if (c)
+        GEOSGeom_destroy_r(g->geos, c);
+    if (shifted)
+        GEOSGeom_destroy_r(g->geos, shifted);
+    return ok && isfinite(*lon) && isfinite(*lat);
+}
+
 bool geo_centroid(struct geo *g, const struct geo_shape *s, enum geo_centroid how, double *lon, double *lat)
 {
     if (!s || !s->vertices)
         return false;
-    if (how == GEO_AREA && !s->point) {
-        GEOSGeometry *c = GEOSGetCentroid_r(g->geos, s->geometry);
-        bool ok = c && GEOSGeomGetX_r(g->geos, c, lon) == 1 && GEOSGeomGetY_r(g->geos, c, lat) == 1;
-        if (c)
-            GEOSGeom_destroy_r(g->geos, c);
-        if (ok && isfinite(*lon) && isfinite(*lat))
-            return true;
-    }
+    if (how == GEO_AREA && !s->point && area_centroid(g, s, lon, lat))
+        return true;
     *lon = s->sum[0] / (double)s->vertices;
     *lat = s->sum[1] / (double)s->vertices;
     return true;

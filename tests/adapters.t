@@ -15,6 +15,8 @@ if .type == "central.meta.poll.v1" then
   {report: .data | {state, complete, items, normalized, skipped, outside_region, rejected,
                     errors: [.answers[].error | select(.) | sub("^file://[^ ]*/"; "")]}}
 elif .type == "central.meta.reject.v1" then {reject: .data | {reason, line, original: .original.data}}
+elif .data.removes then
+  (.time, .data.time, .id, .data.id) |= sub("[0-9]{4}-[0-9-]+T[0-9:]+(\\+00:00|Z)"; "NOW")
 else . end'
 
 for case in "$top"/tests/adapters/*/*/; do

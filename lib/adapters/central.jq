@@ -24,7 +24,14 @@ def word:
 
 # null for what says nothing.
 def filled: if . == "" or . == {} or . == [] then null else . end;
-def number: if type == "number" then . elif type == "string" then (tonumber? // null) else null end;
+
+# A number, also one in a string; null for anything else. No `tonumber?`: in jq 1.6 a `?` or `try` that succeeded also catches
+# every error raised after it, and the record would vanish instead of becoming a reject. Use neither in an adapter.
+def number:
+  if type == "number" then .
+  elif type == "string" and length > 0
+       and (explode | all((. >= 48 and . <= 57) or . == 46 or . == 45 or . == 43 or . == 69 or . == 101)) then tonumber
+  else null end;
 
 # FIPS codes of states (SSCCC: the first two digits), and states by name.
 def state_by_fips: {

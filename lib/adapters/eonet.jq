@@ -34,7 +34,7 @@ def event:
       data: {
         event_id: .id, category_id: $category, title, description, url: .link, closed, sources: keep(.sources),
         magnitudeValue: $g.magnitudeValue, magnitudeUnit: $g.magnitudeUnit, latest_geometry_date: $g.date,
-        latitude: $at[1]?, longitude: $at[0]?,
+        latitude: $at[1], longitude: $at[0],
         raw: keep(.)
       }
     };

@@ -37,14 +37,14 @@ def event:
       id: $guid,
       category: $category,
       subject: ["disaster", $type, ($country | country)],
-      time: (text("gdacs:fromdate") | filled // (text("pubDate"))),
+      time: ((text("gdacs:fromdate") | filled) // text("pubDate")),
       severity: ({Green: 1, Orange: 2, Red: 3}[text("gdacs:alertlevel")] // 0),
       geo: {point: $at, bbox: (text("gdacs:bbox") | box), regions: [$iso3, $country | select(. != "")][:1]},
       data: {
         guid: $guid, eventtype: $type, eventid: text("gdacs:eventid"), country: $country, iso3: $iso3,
         alertlevel: text("gdacs:alertlevel"), alertscore: text("gdacs:alertscore"), title: text("title"),
         description: text("description"), url: text("link"), datemodified: text("gdacs:datemodified"),
-        iscurrent: $current, latitude: $at[1]?, longitude: $at[0]?,
+        iscurrent: $current, latitude: $at[1], longitude: $at[0],
         raw: keep(.)
       }
     }

@@ -31,7 +31,7 @@ def event:
   | ($p.value | number) as $value
   | ($p.monitoring_location_id // "") as $site
   | select($value != null and $site != "" and $p.time)
-  | ($site | index("-") // 0) as $dash
+  | ($site | index("-") // error("monitoring_location_id without agency: \($site)")) as $dash
   | {
       id: "\($site):\($p.parameter_code):\($p.time)",
       category: "hydro.\($p.parameter_code | word).\($site[:$dash] | word).\($site[$dash + 1:] | word)",

@@ -34,7 +34,7 @@ def event:
         DailyAcres: $acres, PercentContained: $p.PercentContained,
         FireDiscoveryDateTime: $p.FireDiscoveryDateTime, ModifiedOnDateTime: ($p.ModifiedOnDateTime // $p.ModifiedOnDateTime_dt),
         POOState: $state, POOState_raw: $p.POOState, POOCounty: $p.POOCounty,
-        latitude: $at[1]?, longitude: $at[0]?,
+        latitude: $at[1], longitude: $at[0],
         raw: keep(.properties)
       }
     };

@@ -21,8 +21,10 @@ def true_word: . == true or (type == "string" and ascii_downcase == "true");
 def follow:
   if type != "array" then error("the registry is not an array") else .[] end
   | select((.format // "" | ascii_downcase) == "geojson" and (.active | true_word) and (.needapikey | true_word | not)
-           and (.version // "" | tostring | startswith("4")) and (.url.url // "" | startswith("http")))
-  | {url: .url.url, format: "json", tag: {name: .feedname, state: .state}};
+           and (.version // "" | tostring | startswith("4")))
+  | (.url | if type == "object" then .url else . end) as $url
+  | select($url | type == "string" and startswith("http"))
+  | {url: $url, format: "json", tag: {name: .feedname, state: .state}};
 
 def items: features;
 
@@ -47,7 +49,7 @@ def event:
         road_names: $core.road_names, direction: $core.direction, description: $core.description,
         vehicle_impact: $p.vehicle_impact, event_status: $p.event_status, start_date: $p.start_date,
         end_date: $p.end_date, data_source_id: $core.data_source_id, feed_name: $feed.name, feed_state: $feed.state,
-        feed_state_code: $state, latitude: $at[1]?, longitude: $at[0]?,
+        feed_state_code: $state, latitude: $at[1], longitude: $at[0],
         raw: keep(.properties)
       }
     };

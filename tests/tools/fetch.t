@@ -32,8 +32,8 @@ failed() {
 }
 echo '<html>captive portal</html>' >html
 failed 'a page of HTML' html
-head -c 500 "$samples/usgs_quake.geojson" >cut
-failed 'half an answer' cut
+head -c 500 "$samples/usgs_quake.geojson" >half
+failed 'half an answer' half
 echo '{"error": "maintenance"}' >error
 failed 'an error object' error
 : >nothing
