@@ -32,6 +32,7 @@ LIBS_formats = $(shell $(PKG_CONFIG) --libs expat) -lcsv
 CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
 
 # What each tool needs.
+LIBS_central-adapter   = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
 LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) -lm
 LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
 LIBS_central-normalize = $(LIBS_jq) $(LIBS_geo)
@@ -48,7 +49,7 @@ TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan bench demo format lint install uninstall clean
+.PHONY: all tests check check-asan regen bench demo format lint install uninstall clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%)
@@ -81,6 +82,10 @@ check-asan:
 	+$(MAKE) BUILD=build/asan HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' \
 	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
 	BUILD=build/asan tests/run --no-install
+
+# Golden cases of the adapters, written anew; read the diff before committing it.
+regen: all
+	$(BUILD)/bin/central-adapter check --regen
 
 bench: all
 	tests/bench/run

@@ -70,22 +70,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The source's cadence: its settings' or its adapter's every. */
-static int64_t cadence_seconds(const struct fetch *f)
-{
-    int64_t every;
-
-    if (json_int(json_get(adapter_settings(f->adapter), "every"), &every) && every > 0)
-        return every;
-    if (json_int(json_get(adapter_about(f->adapter), "every"), &every) && every > 0)
-        return every;
-    return 60;
-}
-
 /* One poll of the source itself, within its cadence. */
 static enum central_exit poll_source(struct fetch *f, const char *key, struct cadence *cadence)
 {
-    int64_t now = clock_now(), every = cadence_seconds(f);
+    int64_t now = clock_now(), every = adapter_every(f->adapter);
     struct error e = {0};
     struct poll_result result = {0};
 

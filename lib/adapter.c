@@ -12,6 +12,7 @@
 #include "central/value.h"
 
 #define ADAPTER_FILE_MAX (1024 * 1024)
+#define ADAPTER_EVERY_DEFAULT 60
 #define SETTINGS_FILE_MAX (16 * 1024 * 1024) /* a region may be a detailed polygon */
 
 /* What stands behind the adapter's own text. `input` gives what C put at hand, so that nothing has to be compiled in and one
@@ -244,20 +245,16 @@ static bool compile(struct adapter *a, struct error *e)
 }
 
 /* defaults of about.settings, then the file's members over them. */
-static bool read_settings(struct adapter *a, struct error *e)
+static bool read_settings(struct adapter *a, const char *path, struct error *e)
 {
     struct json name, value, file = {0};
     struct buf text = {0};
-    char *config = path_config();
-    char *path = mem_format("%s/sources/%s.json", config, a->name);
 
-    free(config);
     if (path_exists(path) && (!path_read(path, SETTINGS_FILE_MAX, &text, e) ||
                               !(json_check(text.data, text.len, &file, e) || error_prefix(e, "%s", path)))) {
         if (e)
             e->status = e->status == CENTRAL_REJECTED ? CENTRAL_CONFIG : e->status;
         buf_free(&text);
-        free(path);
         return false;
     }
     bool ok = !json_exists(file) || json_kind(file) == JSON_OBJECT;
@@ -288,20 +285,19 @@ static bool read_settings(struct adapter *a, struct error *e)
         set_context(a, "region_box", corners);
     }
     buf_free(&text);
-    free(path);
     return ok;
 }
 
-static bool load(struct adapter *a, struct error *e)
+static bool load(struct adapter *a, const char *settings, struct error *e)
 {
     if (!compile(a, e) || !once(a, "about", jv_null(), &a->about_text, e))
         return false;
     if (!json_check(a->about_text.data, a->about_text.len, &a->about, e) || json_kind(a->about) != JSON_OBJECT)
         return error_set(e, CENTRAL_CONFIG, "%s: about: not an object", a->file);
-    return read_settings(a, e);
+    return read_settings(a, settings, e);
 }
 
-struct adapter *adapter_open_file(const char *path, const char *name, struct error *e)
+struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e)
 {
     struct adapter *a = mem_alloc(sizeof *a);
 
@@ -310,10 +306,27 @@ struct adapter *adapter_open_file(const char *path, const char *name, struct err
     a->context = jv_object();
     a->geo = geo_open();
     set_context(a, "name", jv_string(name));
-    if (load(a, e))
+    if (load(a, settings, e))
         return a;
     adapter_close(a);
     return NULL;
+}
+
+char *adapter_settings_path(const char *name)
+{
+    char *config = path_config(), *path = mem_format("%s/sources/%s.json", config, name);
+
+    free(config);
+    return path;
+}
+
+struct adapter *adapter_open_file(const char *path, const char *name, struct error *e)
+{
+    char *settings = adapter_settings_path(name);
+    struct adapter *a = adapter_open_with(path, name, settings, e);
+
+    free(settings);
+    return a;
 }
 
 struct adapter *adapter_open(const char *name, struct error *e)
@@ -360,6 +373,18 @@ struct json adapter_about(const struct adapter *a)
 struct json adapter_settings(const struct adapter *a)
 {
     return a->settings;
+}
+
+int64_t adapter_every(const struct adapter *a)
+{
+    struct json set = json_get(a->settings, "every");
+    int64_t every;
+
+    if (json_int(set, &every) && every > 0)
+        return every;
+    if (json_kind(set) == JSON_STRING && duration_parse(set.at + 1, set.len - 2, &every) && every > 0)
+        return every;
+    return json_int(json_get(a->about, "every"), &every) && every > 0 ? every : ADAPTER_EVERY_DEFAULT;
 }
 
 /* --- asking -------------------------------------------------------------------------------------------------------- */

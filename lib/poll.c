@@ -443,7 +443,7 @@ static void put_report(struct poll *p, struct poll_result *result)
 {
     struct buf *out = &p->line, ts = {0}, id = {0}, subject = {0};
     const char *error = NULL, *name = adapter_name(p->adapter);
-    int64_t bytes = 0, every = 0, now = clock_now();
+    int64_t bytes = 0, every = adapter_every(p->adapter), now = clock_now();
     long status = 0;
 
     result->state = judge(p, &result->items, &error);
@@ -480,13 +480,10 @@ static void put_report(struct poll *p, struct poll_result *result)
     json_put_member_int(out, "bytes", bytes);
     json_put_member_int(out, "items", (int64_t)result->items);
     json_put_member_int(out, "duration_ms", (now - p->started) / 1000);
-    if (json_int(json_get(adapter_settings(p->adapter), "every"), &every) ||
-        json_int(json_get(adapter_about(p->adapter), "every"), &every)) {
-        struct buf next = {0};
-        clock_put(&next, now + (every > p->retry_after ? every : p->retry_after) * CLOCK_SECOND, CLOCK_OFFSET);
-        json_put_member_text(out, "next_poll", buf_text(&next));
-        buf_free(&next);
-    }
+    struct buf next = {0};
+    clock_put(&next, now + (every > p->retry_after ? every : p->retry_after) * CLOCK_SECOND, CLOCK_OFFSET);
+    json_put_member_text(out, "next_poll", buf_text(&next));
+    buf_free(&next);
     json_put_name(out, "answers");
     json_begin(out, '[');
     for (size_t i = 0; i < p->count; i++)
@@ -513,7 +510,7 @@ const char *poll_state_name(enum poll_state s)
 bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,
               struct poll_result *result, struct error *e)
 {
-    struct poll p = {.adapter = a, .http = h, .options = o, .out = w, .started = clock_now(), .retry_after = -1};
+    struct poll p = {.adapter = a, .http = h, .options = o, .out = w, .started = o->now ? o->now : clock_now(), .retry_after = -1};
     struct json state = {0};
     bool ok = json_check(o->state, strlen(o->state), &state, e) && read_requests(&p, e);
 
@@ -531,7 +528,8 @@ bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, s
         /* http's own messages name the URL already. */
         p.now->error = strstr(failed.text, "://") ? mem_string(failed.text)
                                                   : mem_format("%s: %s", p.now->shown, failed.text);
-        log_error("%s: %s", adapter_name(a), p.now->error);
+        if (!o->quiet)
+            log_error("%s: %s", adapter_name(a), p.now->error);
         error_free(&failed);
         if (i >= POLL_REQUESTS_MAX)
             break;

@@ -1,40 +1,32 @@
 #!/bin/bash
-# Golden cases of the adapters. A case is a folder tests/adapters/NAME/CASE:
-#
-#   answer*        what the source answered, one file a request, in order of their names
-#   settings.json  the source's settings, when the case needs some
-#   expected       what comes out: each event, each reject's reason, the report's counts, one JSON text a line
-#
-# REGEN=1 writes expected anew (make regen); read the diff before committing it.
+# Golden cases of the adapters (tests/adapters/NAME/CASE), and of the example in examples/adapters. make regen writes what
+# they expect anew.
 set -euo pipefail
 . "$(dirname "$0")/tap.sh"
 
-# What may differ from run to run is left out: times and paths of fetching.
-normal='
-if .type == "central.meta.poll.v1" then
-  {report: .data | {state, complete, items, normalized, skipped, outside_region, rejected,
-                    errors: [.answers[].error | select(.) | sub("^file://[^ ]*/"; "")]}}
-elif .type == "central.meta.reject.v1" then {reject: .data | {reason, line, original: .original.data}}
-elif .data.removes then
-  (.time, .data.time, .id, .data.id) |= sub("[0-9]{4}-[0-9-]+T[0-9:]+(\\+00:00|Z)"; "NOW")
-else . end'
-
-for case in "$top"/tests/adapters/*/*/; do
-    case=${case%/}
-    name=$(basename "$(dirname "$case")")
-    rm -rf etc from
-    mkdir -p etc/sources
-    if [[ -f $case/settings.json ]]; then
-        cp "$case/settings.json" "etc/sources/$name.json"
-    fi
-    from=()
-    for answer in "$case"/answer*; do
-        from+=(--from "$answer")
-    done
-    central-fetch "$name" "${from[@]}" 2>err.fetch | central-normalize 2>err.normalize | jq -cS "$normal" >got || true
-    if [[ ${REGEN-} == 1 ]]; then
-        cp got "$case/expected"
-    fi
-    is "$(cat got)" "$(cat "$case/expected")" "$name: $(basename "$case")"
+for file in "$top"/lib/adapters/*.jq; do
+    name=$(basename "$file" .jq)
+    [[ $name != central ]] || continue
+    exits 0 "$name: central-adapter check" central-adapter check "$name"
+    like "$(cat out)" "^$name: ok, [1-9]" "$name has golden cases"
 done
+for file in "$top"/examples/adapters/*.jq; do
+    exits 0 "$(basename "$file"): central-adapter check FILE" central-adapter check "$file"
+    like "$(cat out)" ': ok, [1-9]' '... with golden cases'
+done
+
+# The check can fail.
+mkdir -p mine/volcano.cases/one
+cp "$top/lib/adapters/swpc_alerts.jq" mine/volcano.jq
+cp "$top/tests/adapters/swpc_alerts/sample/answer.json" mine/volcano.cases/one/answer.json
+sed 's/"central.space/"central.spice/' "$top/tests/adapters/swpc_alerts/sample/expected" >mine/volcano.cases/one/expected
+exits 1 'a case that differs' central-adapter check mine/volcano.jq
+like "$(cat out)" 'line 1' 'is shown with its line'
+like "$(cat out)" 'name is not that of the file' 'a name that is not the file'"'"'s is told'
+sed -i 's/"swpc_alerts"/"volcano"/; s/^def event: {/def event: (.nothing?) as $x | {/' mine/volcano.jq
+exits 1 'a ? in an adapter' central-adapter check mine/volcano.jq
+like "$(cat out)" 'line 23: \? hides errors' 'is told with its line'
+exits 0 'regen writes what it expects' central-adapter check --regen "$top/examples/adapters/$(ls "$top/examples/adapters" | grep -m 1 'jq$')"
+ok '... and that is what stands there' git -C "$top" diff --exit-code --stat -- examples/adapters
+exits 78 'an adapter that is not there' central-adapter check no_such
 done_testing

@@ -31,12 +31,18 @@ struct adapter;
 struct adapter *adapter_open(const char *name, struct error *e);
 /* A file by its path, for trying things out (central-normalize -f). */
 struct adapter *adapter_open_file(const char *path, const char *name, struct error *e);
+/* The same with the settings of another file than CENTRAL_CONFIG/sources/NAME.json; one that is not there sets nothing. */
+struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e);
+/* CENTRAL_CONFIG/sources/NAME.json; the caller frees. */
+char *adapter_settings_path(const char *name);
 void adapter_close(struct adapter *a);
 const char *adapter_name(const struct adapter *a);
 const char *adapter_file(const struct adapter *a);
 /* `about`, and the settings in force (defaults overlaid with the file's), as JSON; valid as long as a. */
 struct json adapter_about(const struct adapter *a);
 struct json adapter_settings(const struct adapter *a);
+/* Seconds between polls: the settings' every, else about's. */
+int64_t adapter_every(const struct adapter *a);
 
 /* Appends the list of requests as a JSON array, from {settings, key, state, now}. state is JSON text, "null" when there is none. */
 bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out, struct error *e);

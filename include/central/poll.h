@@ -23,6 +23,8 @@ struct poll_options {
     const char *const *from; /* answers from these files or URLs, one per request, NULL-terminated; NULL: ask the source */
     const char *key;         /* the credential, NULL */
     const char *state;       /* JSON text: {"last_success": seconds, "requests": {URL: {etag, last_modified, hash}}}; "null" */
+    int64_t now;             /* the time of the poll; 0: what the clock says */
+    bool quiet;              /* failures go to the report alone, not to stderr */
     int tries;               /* 0: POLL_TRIES */
     int backoff_ms;          /* 0: POLL_BACKOFF_MS */
 };

@@ -1,0 +1,737 @@
+/* central-adapter - the sources and their settings: what there is, whether it is alive, what it makes of an answer. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "central/adapter.h"
+#include "central/cadence.h"
+#include "central/clock.h"
+#include "central/credential.h"
+#include "central/log.h"
+#include "central/mem.h"
+#include "central/path.h"
+#include "central/settings.h"
+#include "central/tool.h"
+#include "central/trial.h"
+
+#define SETTINGS_MAX (16 * 1024 * 1024)
+/* Without --max-age a source is stale when so many of its cadences passed without a complete poll. */
+#define STALE_CADENCES 3
+
+struct sources {
+    bool json, regen;
+    int64_t max_age; /* seconds, 0: not given */
+    const char **from;
+    size_t from_count;
+    char **words; /* of the command line, behind the command */
+    size_t count;
+    struct buf out;
+};
+
+/* What is known of a source without asking it. */
+struct look {
+    struct adapter *adapter; /* NULL: does not load */
+    struct cadence cadence;
+    bool polled, running, enabled, needs_credential, has_credential;
+    int64_t every;
+    struct error broken;
+};
+
+static void look_at(const char *name, struct look *l)
+{
+    *l = (struct look){0};
+    l->adapter = adapter_open(name, &l->broken);
+    l->polled = cadence_look(&l->cadence, name, &l->running);
+    if (!l->adapter)
+        return;
+    struct json settings = adapter_settings(l->adapter);
+    char *credential = json_string(json_get(adapter_about(l->adapter), "credential"));
+    l->enabled = json_bool(json_get(settings, "enabled")) == 1;
+    l->needs_credential = credential != NULL;
+    l->has_credential = credential && credential_exists(credential);
+    l->every = adapter_every(l->adapter);
+    free(credential);
+}
+
+static void look_free(struct look *l)
+{
+    adapter_close(l->adapter);
+    cadence_close(&l->cadence);
+    error_free(&l->broken);
+}
+
+static void put_line(struct sources *s)
+{
+    puts(buf_text(&s->out));
+    buf_clear(&s->out);
+}
+
+static void put_time(struct buf *out, const char *name, int64_t time)
+{
+    struct buf text = {0};
+
+    if (time)
+        clock_put(&text, time, CLOCK_Z);
+    json_put_member_text(out, name, time ? buf_text(&text) : NULL);
+    buf_free(&text);
+}
+
+static const char *state_word(const struct look *l)
+{
+    if (!l->adapter)
+        return "broken";
+    if (l->running)
+        return "polling";
+    if (!l->polled)
+        return "never";
+    return l->cadence.state ? l->cadence.state : "cut off";
+}
+
+static char *about_text(const struct look *l, const char *name)
+{
+    char *text = l->adapter ? json_string(json_get(adapter_about(l->adapter), name)) : NULL;
+
+    return text ? text : mem_string("");
+}
+
+/* --- list ---------------------------------------------------------------------------------------------------------- */
+
+static void list_one(struct sources *s, const char *name)
+{
+    struct look l;
+    look_at(name, &l);
+    char *title = about_text(&l, "title"), *kind = about_text(&l, "kind");
+    const char *credential = !l.needs_credential ? "-" : l.has_credential ? "present" : "missing";
+
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "name", name);
+        json_put_member_text(&s->out, "title", title);
+        json_put_member_text(&s->out, "kind", kind);
+        json_put_member_int(&s->out, "every", l.every);
+        json_put_member_bool(&s->out, "enabled", l.enabled);
+        json_put_member_text(&s->out, "credential", l.needs_credential ? credential : NULL);
+        put_time(&s->out, "last_poll", l.cadence.last);
+        put_time(&s->out, "last_complete", l.cadence.last_complete);
+        json_put_member_text(&s->out, "state", state_word(&l));
+        json_put_member_text(&s->out, "error", l.broken.text ? l.broken.text : l.cadence.error);
+        json_end(&s->out, '}');
+    } else {
+        struct buf every = {0}, age = {0};
+        duration_put(&every, l.every);
+        if (l.polled)
+            clock_put_age(&age, clock_now() - l.cadence.last);
+        buf_add_format(&s->out, "%-17s %-9s %6s %-8s %-10s %9s %-9s %s", name, kind, buf_text(&every),
+                       l.enabled ? "enabled" : "disabled", credential, age.len ? buf_text(&age) : "-", state_word(&l),
+                       l.broken.text ? l.broken.text : title);
+        buf_free(&every);
+        buf_free(&age);
+    }
+    put_line(s);
+    free(title);
+    free(kind);
+    look_free(&l);
+}
+
+static enum central_exit list(struct sources *s)
+{
+    char **names = adapter_names();
+
+    if (!s->json)
+        printf("%-17s %-9s %6s %-8s %-10s %9s %-9s %s\n", "NAME", "KIND", "EVERY", "", "CREDENTIAL", "LAST POLL", "STATE",
+               "TITLE");
+    for (char **name = names; *name; name++) {
+        list_one(s, *name);
+        free(*name);
+    }
+    free(names);
+    return CENTRAL_OK;
+}
+
+/* --- show ---------------------------------------------------------------------------------------------------------- */
+
+static void show_setting(struct sources *s, struct json name, struct json about, struct json settings)
+{
+    char *key = json_string(name), *help = json_string(json_get(about, "help")), *type = json_string(json_get(about, "type"));
+    struct json value = json_get(settings, key), choices = json_get(about, "enum");
+
+    buf_add_format(&s->out, "  %-14s ", key);
+    if (json_is_null(value))
+        buf_add_text(&s->out, "-");
+    else
+        buf_add(&s->out, value.at, value.len);
+    put_line(s);
+    buf_add_format(&s->out, "  %-14s   %s%s%s", "", type ? type : "string", help ? ": " : "", help ? help : "");
+    if (json_exists(choices)) {
+        buf_add_text(&s->out, ", of ");
+        buf_add(&s->out, choices.at, choices.len);
+    }
+    put_line(s);
+    free(key);
+    free(help);
+    free(type);
+}
+
+static enum central_exit show_one(struct sources *s, const char *name)
+{
+    struct error e = {0};
+    struct adapter *a = adapter_open(name, &e);
+    struct json key, value;
+
+    if (!a)
+        return log_failure(&e);
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "file", adapter_file(a));
+        json_put_member(&s->out, "about", adapter_about(a));
+        json_put_member(&s->out, "settings", adapter_settings(a));
+        json_end(&s->out, '}');
+        put_line(s);
+    } else {
+        char *path = adapter_settings_path(name), *title = json_string(json_get(adapter_about(a), "title"));
+        struct json own = json_get(adapter_about(a), "settings");
+        printf("%s: %s\n  adapter        %s\n  settings       %s%s\n", name, title ? title : "", adapter_file(a), path,
+               path_exists(path) ? "" : " (not there: defaults)");
+        for (struct json_iter i = json_walk(own); json_next(&i, &key, &value);)
+            show_setting(s, key, value, adapter_settings(a));
+        for (struct json_iter i = json_walk(settings_common()); json_next(&i, &key, &value);) {
+            char *text = json_string(key);
+            if (!json_exists(json_get(own, text)))
+                show_setting(s, key, value, adapter_settings(a));
+            free(text);
+        }
+        free(path);
+        free(title);
+    }
+    adapter_close(a);
+    return CENTRAL_OK;
+}
+
+static enum central_exit show(struct sources *s)
+{
+    enum central_exit status = CENTRAL_OK;
+
+    for (size_t i = 0; i < s->count; i++)
+        status = error_worse(status, show_one(s, s->words[i]));
+    return status;
+}
+
+/* --- status -------------------------------------------------------------------------------------------------------- */
+
+/* Is the feed alive: 0 fresh, 1 stale or failing, 2 nobody can tell. */
+static enum central_exit status_one(struct sources *s, const char *name)
+{
+    struct look l;
+    look_at(name, &l);
+    int64_t limit = s->max_age ? s->max_age : STALE_CADENCES * l.every;
+    int64_t age = l.cadence.last_complete ? clock_now() - l.cadence.last_complete : -1;
+    enum central_exit status = CENTRAL_OK;
+    const char *word = "OK";
+    struct buf text = {0};
+
+    if (!l.adapter || !l.polled) {
+        status = CENTRAL_UNKNOWN;
+        word = "UNKNOWN";
+        buf_add_text(&text, l.adapter ? "never polled" : l.broken.text);
+    } else if (age < 0 || age > limit * CLOCK_SECOND) {
+        status = CENTRAL_DIFFERS;
+        word = "STALE";
+        if (age < 0) {
+            buf_add_text(&text, "no complete poll yet");
+        } else {
+            buf_add_text(&text, "last complete poll ");
+            clock_put_age(&text, age);
+            buf_add_text(&text, " ago");
+        }
+    } else if (l.cadence.error) {
+        status = CENTRAL_DIFFERS;
+        word = "FAILING";
+        buf_add_text(&text, l.cadence.state ? l.cadence.state : "");
+    } else {
+        buf_add_format(&text, "%s, %lld items, ", state_word(&l), (long long)l.cadence.items);
+        clock_put_age(&text, age);
+        buf_add_text(&text, " ago");
+    }
+    if (l.cadence.error)
+        buf_add_format(&text, ": %s", l.cadence.error);
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "name", name);
+        json_put_member_text(&s->out, "status", word);
+        put_time(&s->out, "last_poll", l.cadence.last);
+        put_time(&s->out, "last_complete", l.cadence.last_complete);
+        json_put_member_text(&s->out, "state", state_word(&l));
+        json_put_member_text(&s->out, "error", l.cadence.error);
+        json_end(&s->out, '}');
+    } else {
+        struct buf line = {0};
+        buf_add_format(&line, "%s %s: %s", word, name, buf_text(&text));
+        log_harmless(&s->out, line.data, line.len);
+        buf_free(&line);
+    }
+    put_line(s);
+    buf_free(&text);
+    look_free(&l);
+    return status;
+}
+
+/* The worst of several: failing before unknown. */
+static enum central_exit worse_status(enum central_exit a, enum central_exit b)
+{
+    return a == CENTRAL_DIFFERS || b == CENTRAL_DIFFERS ? CENTRAL_DIFFERS : a > b ? a : b;
+}
+
+static enum central_exit status(struct sources *s)
+{
+    enum central_exit worst = CENTRAL_OK;
+    size_t asked = 0;
+
+    for (size_t i = 0; i < s->count; i++, asked++)
+        worst = worse_status(worst, status_one(s, s->words[i]));
+    char **names = s->count ? mem_alloc(sizeof *names) : adapter_names();
+    for (char **name = names; *name; name++) {
+        struct look l;
+        look_at(*name, &l);
+        bool enabled = l.enabled;
+        look_free(&l);
+        if (enabled) {
+            worst = worse_status(worst, status_one(s, *name));
+            asked++;
+        }
+        free(*name);
+    }
+    free(names);
+    if (!asked) {
+        log_error("no source is enabled (central-adapter enable NAME)");
+        return CENTRAL_UNKNOWN;
+    }
+    return worst;
+}
+
+/* --- check --------------------------------------------------------------------------------------------------------- */
+
+/* Says what is wrong with the file as it stands; returns how much. */
+static unsigned complain(const char *name, const char *what)
+{
+    printf("%s: %s\n", name, what);
+    return 1;
+}
+
+static unsigned lint_about(const char *name, struct json about)
+{
+    static const char *const needed[] = {"name", "title", "every", "kind"};
+    struct json key, value, kind = json_get(about, "kind"), keep = json_get(about, "keep");
+    unsigned wrong = 0;
+    int64_t every = 0;
+
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (json_is_null(json_get(about, needed[i]))) {
+            char *text = mem_format("about: no %s", needed[i]);
+            wrong += complain(name, text);
+            free(text);
+        }
+    if (!json_equals(json_get(about, "name"), name))
+        wrong += complain(name, "about: name is not that of the file");
+    if (!json_equals(kind, "snapshot") && !json_equals(kind, "window") && !json_equals(kind, "log"))
+        wrong += complain(name, "about: kind is none of snapshot, window, log");
+    if (!json_int(json_get(about, "every"), &every) || every < SETTINGS_EVERY_MIN)
+        wrong += complain(name, "about: every is not a number of seconds from 10 on");
+    if (json_exists(keep) && (json_kind(keep) != JSON_STRING || !duration_parse(keep.at + 1, keep.len - 2, &every)))
+        wrong += complain(name, "about: keep is no duration such as \"14d\"");
+    for (struct json_iter i = json_walk(json_get(about, "settings")); json_next(&i, &key, &value);)
+        if (json_is_null(json_get(value, "type")) || json_is_null(json_get(value, "help"))) {
+            char *text = mem_format("about: setting %.*s has no type or no help", (int)key.len, key.at);
+            wrong += complain(name, text);
+            free(text);
+        }
+    return wrong;
+}
+
+/* A ? or try without catch in jq 1.6 swallows errors raised behind it: records would vanish. Comments and strings are left
+ * out roughly: a # ends the line, a quote begins a string. */
+static unsigned lint_text(const char *name, const char *file)
+{
+    struct buf text = {0};
+    unsigned wrong = 0, line = 1;
+    bool string = false, comment = false;
+
+    if (!path_read(file, SETTINGS_MAX, &text, NULL))
+        return complain(name, "cannot be read");
+    for (const char *at = buf_text(&text); *at; at++) {
+        if (*at == '\n') {
+            line++;
+            comment = false;
+        } else if (comment) {
+            continue;
+        } else if (string && *at == '\\' && at[1]) {
+            at++;
+        } else if (*at == '"') {
+            string = !string;
+        } else if (!string && *at == '#') {
+            comment = true;
+        } else if (!string && *at == '?') {
+            char *what = mem_format("line %u: ? hides errors raised behind it (central-adapter(5)); use number, filled or if",
+                                    line);
+            wrong += complain(name, what);
+            free(what);
+        }
+    }
+    buf_free(&text);
+    return wrong;
+}
+
+/* Where an adapter's golden cases are: beside it (NAME.cases), or tests/adapters/NAME of the tree it stands in. */
+static char *cases_folder(const char *name, const char *file)
+{
+    char *beside = mem_format("%.*s.cases", (int)(strlen(file) - 3), file);
+
+    if (path_exists(beside))
+        return beside;
+    free(beside);
+    char *in_tree = mem_format("%.*s/../../tests/adapters/%s", (int)(strrchr(file, '/') - file), file, name);
+    if (path_exists(in_tree))
+        return in_tree;
+    free(in_tree);
+    return NULL;
+}
+
+static int is_case(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+static unsigned run_cases(struct sources *s, const char *name, const char *file, unsigned *count)
+{
+    char *folder = cases_folder(name, file);
+    struct dirent **entries = NULL;
+    unsigned wrong = 0;
+    int n = folder ? scandir(folder, &entries, is_case, alphasort) : 0;
+
+    for (int i = 0; i < n; i++) {
+        char *dir = path_join(folder, entries[i]->d_name);
+        struct buf differences = {0};
+        struct error e = {0};
+        if (!trial_case(file, name, dir, s->regen, &differences, &e)) {
+            wrong++;
+            printf("%s: case %s: %s\n%s", name, entries[i]->d_name, e.text ? e.text : "differs", buf_text(&differences));
+        }
+        (*count)++;
+        error_free(&e);
+        buf_free(&differences);
+        free(dir);
+        free(entries[i]);
+    }
+    free(entries);
+    free(folder);
+    return wrong;
+}
+
+static enum central_exit check_one(struct sources *s, const char *word)
+{
+    bool is_file = strchr(word, '/') != NULL;
+    const char *base = is_file ? strrchr(word, '/') + 1 : word;
+    char *name = mem_bytes(base, strlen(base) - (is_file && strlen(base) > 3 ? 3 : 0));
+    struct error e = {0};
+    char *file = is_file ? mem_string(word) : adapter_path(word, &e);
+    struct adapter *a = !file ? NULL : is_file ? adapter_open_with(file, name, "", &e) : adapter_open(name, &e);
+    unsigned wrong = 0, cases = 0;
+
+    if (!a) {
+        free(file);
+        free(name);
+        return log_failure(&e);
+    }
+    wrong += lint_about(name, adapter_about(a));
+    wrong += lint_text(name, file);
+    if (!settings_check(adapter_about(a), adapter_settings(a), &e)) {
+        wrong += complain(name, e.text);
+        error_free(&e);
+    }
+    wrong += run_cases(s, name, file, &cases);
+    if (!cases)
+        printf("%s: no golden cases (%.*s.cases/CASE/answer*, expected; --regen writes expected)\n", name,
+               (int)(strlen(file) - 3), file);
+    if (!wrong)
+        printf("%s: ok, %u golden cases\n", name, cases);
+    adapter_close(a);
+    free(file);
+    free(name);
+    return wrong ? CENTRAL_DIFFERS : CENTRAL_OK;
+}
+
+static enum central_exit check(struct sources *s)
+{
+    enum central_exit worst = CENTRAL_OK;
+    char **names = s->count ? NULL : adapter_names();
+
+    for (size_t i = 0; i < s->count; i++)
+        worst = error_worse(worst, check_one(s, s->words[i]));
+    for (char **name = names; name && *name; name++) {
+        worst = error_worse(worst, check_one(s, *name));
+        free(*name);
+    }
+    free(names);
+    return worst;
+}
+
+/* --- preview ------------------------------------------------------------------------------------------------------- */
+
+struct preview {
+    struct sources *s;
+    uint64_t rejected;
+};
+
+/* What a person would call it: the first of these that the payload has. */
+static char *headline(struct json data)
+{
+    static const char *const names[] = {"headline", "title", "place", "IncidentName", "event", "description",
+                                        "message",  "monitoring_location_id", "name", "time_tag"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *text = json_string(json_get(data, names[i]));
+        if (text && *text)
+            return text;
+        free(text);
+    }
+    return mem_string("");
+}
+
+static void preview_event(void *closure, const char *line, size_t len)
+{
+    struct preview *p = closure;
+    struct event ev;
+
+    if (p->s->json) {
+        fwrite(line, 1, len, stdout);
+        putchar('\n');
+        return;
+    }
+    if (!event_read(line, len, &ev, NULL))
+        return;
+    struct buf time = {0}, row = {0};
+    char *category = json_string(ev.category), *text = headline(json_get(ev.data, "data"));
+    clock_put(&time, ev.time, CLOCK_Z);
+    buf_add_format(&row, "%-20.19s %c %-38s %.100s", buf_text(&time), ev.severity < 0 ? '-' : '0' + ev.severity, category,
+                   text);
+    log_harmless(&p->s->out, row.data, row.len);
+    put_line(p->s);
+    buf_free(&time);
+    buf_free(&row);
+    free(category);
+    free(text);
+}
+
+static void preview_reject(void *closure, const char *reason, struct json record)
+{
+    struct preview *p = closure;
+
+    p->rejected++;
+    log_warning("rejected: %s: %.*s", reason, (int)(record.len < 200 ? record.len : 200), record.at);
+}
+
+static void preview_report(void *closure, const struct event *report, const struct adapter_counts *counts)
+{
+    char *state = json_string(json_get(report->data, "state"));
+    int64_t items = 0;
+
+    (void)closure;
+    json_int(json_get(report->data, "items"), &items);
+    fflush(stdout);
+    log_info("%s, %lld items: %llu events, %llu skipped, %llu outside the region, %llu rejected", state, (long long)items,
+             (unsigned long long)counts->events, (unsigned long long)counts->skipped,
+             (unsigned long long)counts->outside, (unsigned long long)counts->rejected);
+    free(state);
+}
+
+static enum central_exit preview(struct sources *s)
+{
+    struct preview p = {.s = s};
+    const struct trial trial = {preview_event, preview_reject, preview_report, &p};
+    struct poll_options o = {.from = s->from, .state = "null", .tries = 1};
+    struct poll_result result = {0};
+    struct error e = {0};
+    char *key = NULL;
+    struct adapter *a = adapter_open(s->words[0], &e);
+    char *credential = a ? json_string(json_get(adapter_about(a), "credential")) : NULL;
+    char *contact = a ? json_string(json_get(adapter_settings(a), "contact_email")) : NULL;
+    bool ok = a && (!credential || s->from || credential_read(credential, &key, &e));
+    struct http *h = ok ? http_open(contact, &e) : NULL;
+
+    o.key = key;
+    ok = h && trial_run(a, h, &o, &trial, &result, &e);
+    enum central_exit exit_status = ok ? result.status : log_failure(&e);
+    poll_result_free(&result);
+    credential_free(key);
+    free(credential);
+    free(contact);
+    http_close(h);
+    adapter_close(a);
+    return exit_status;
+}
+
+/* --- set, enable, disable ------------------------------------------------------------------------------------------ */
+
+static bool write_settings(const char *name, char *const *pairs, size_t count, struct error *e)
+{
+    char *path = adapter_settings_path(name), *file = adapter_path(name, e);
+    /* Loaded without its settings: what is to be mended may be what keeps it from loading. */
+    struct adapter *a = file ? adapter_open_with(file, name, "", e) : NULL;
+    struct buf old = {0}, changed = {0};
+    struct json before = {0}, after;
+    bool ok = a != NULL;
+
+    if (ok && path_exists(path))
+        ok = path_read(path, SETTINGS_MAX, &old, e) &&
+             (json_check(buf_text(&old), old.len, &before, e) || error_prefix(e, "%s", path));
+    ok = ok && settings_apply(adapter_about(a), before, pairs, count, &changed, e) &&
+         json_check(changed.data, changed.len, &after, e) &&
+         (settings_check(adapter_about(a), after, e) || error_prefix(e, "%s", name));
+    if (ok) {
+        char *slash = strrchr(path, '/');
+        *slash = '\0';
+        ok = path_make(path, e);
+        *slash = '/';
+        buf_add_char(&changed, '\n');
+        ok = ok && path_write(path, changed.data, changed.len, 0644, e);
+    }
+    adapter_close(a);
+    buf_free(&old);
+    buf_free(&changed);
+    free(path);
+    free(file);
+    return ok;
+}
+
+static enum central_exit set(struct sources *s)
+{
+    struct error e = {0};
+
+    if (s->count < 2) {
+        log_error("set: %s: which settings? key=value ... (central-adapter show %s)", s->words[0], s->words[0]);
+        return CENTRAL_USAGE;
+    }
+    return write_settings(s->words[0], s->words + 1, s->count - 1, &e) ? CENTRAL_OK : log_failure(&e);
+}
+
+static enum central_exit enable_one(struct sources *s, const char *name)
+{
+    char *pair = mem_string("enabled=true");
+    struct error e = {0};
+    struct look l;
+
+    (void)s;
+    look_at(name, &l);
+    bool ok = l.adapter ? true : error_set(&e, l.broken.status, "%s", l.broken.text);
+    if (ok && l.needs_credential && !l.has_credential)
+        ok = error_set(&e, CENTRAL_CONFIG, "%s: its credential is missing (central-adapter(1))", name);
+    ok = ok && write_settings(name, &pair, 1, &e);
+    if (ok)
+        printf("%s: enabled. For cron, a line such as:\n"
+               "* * * * * central-fetch %s 2>/dev/null | central-normalize | central-publish >/dev/null\n",
+               name, name);
+    look_free(&l);
+    free(pair);
+    return ok ? CENTRAL_OK : log_failure(&e);
+}
+
+static enum central_exit enable(struct sources *s)
+{
+    enum central_exit worst = CENTRAL_OK;
+
+    for (size_t i = 0; i < s->count; i++)
+        worst = error_worse(worst, enable_one(s, s->words[i]));
+    return worst;
+}
+
+static enum central_exit disable(struct sources *s)
+{
+    char *pair = mem_string("enabled=false");
+    enum central_exit worst = CENTRAL_OK;
+
+    for (size_t i = 0; i < s->count; i++) {
+        struct error e = {0};
+        if (!write_settings(s->words[i], &pair, 1, &e))
+            worst = error_worse(worst, log_failure(&e));
+    }
+    free(pair);
+    return worst;
+}
+
+/* --- the program --------------------------------------------------------------------------------------------------- */
+
+static const struct command {
+    const char *name;
+    enum central_exit (*run)(struct sources *);
+    bool needs_name;
+} commands[] = {{"list", list, false},      {"show", show, true},     {"status", status, false},
+                {"check", check, false},    {"preview", preview, true}, {"set", set, true},
+                {"enable", enable, true},   {"disable", disable, true}};
+
+static const struct argp_option options[] = {
+    {"json", 'j', 0, 0, "Write JSON, one object a line", 0},
+    {"max-age", 'a', "DURATION", 0, "status: stale when the last complete poll is older (default three cadences)", 0},
+    {"from", 'F', "FILE|URL", 0, "preview: take the answer from there, once per request", 0},
+    {"regen", 'r', 0, 0, "check: write what golden cases expect anew", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct sources *s = state->input;
+
+    switch (key) {
+    case 'j':
+        s->json = true;
+        return 0;
+    case 'a':
+        s->max_age = tool_duration(state, "--max-age", arg);
+        return 0;
+    case 'F':
+        s->from = mem_resize(s->from, (s->from_count + 2) * sizeof *s->from);
+        s->from[s->from_count++] = arg;
+        s->from[s->from_count] = NULL;
+        return 0;
+    case 'r':
+        s->regen = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        s->words = mem_resize(s->words, (s->count + 1) * sizeof *s->words);
+        s->words[s->count++] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse,
+                                     "list\nshow NAME...\nstatus [NAME...]\ncheck [NAME|FILE.jq...]\npreview NAME\n"
+                                     "set NAME KEY=VALUE...\nenable NAME...\ndisable NAME...",
+                                     "Show the sources and whether they are alive, try them, change their settings.\v"
+                                     "Manual: central-adapter(1), central-adapter(5)",
+                                     NULL, NULL, NULL};
+    struct sources s = {0};
+    const struct command *c = NULL;
+    enum central_exit exit_status = CENTRAL_USAGE;
+
+    tool_start("central-adapter");
+    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    for (size_t i = 0; s.count && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, s.words[0]) == 0)
+            c = &commands[i];
+    if (!c) {
+        log_error("%s: not one of list, show, status, check, preview, set, enable, disable (--help)",
+                  s.count ? s.words[0] : "no command");
+    } else if (c->needs_name && s.count < 2) {
+        log_error("%s: which source? (central-adapter list)", c->name);
+    } else {
+        memmove(s.words, s.words + 1, --s.count * sizeof *s.words);
+        exit_status = c->run(&s);
+    }
+    buf_free(&s.out);
+    free(s.words);
+    free(s.from);
+    return exit_status;
+}
