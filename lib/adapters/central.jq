@@ -88,6 +88,12 @@ def features:
   elif (.features | type) == "array" then .features[]
   else error("no array of features in the answer") end;
 
+# All the text in an element, its children's before its own: what is marked up inside (XHTML) loses its order.
+def texts:
+  if type == "string" then . elif type == "array" then map(texts) | join(" ")
+  elif type == "object" then ([to_entries[] | select(.key[:1] != "#" and .key[:1] != "@") | .value | texts] + [.["#text"] // ""]) | join(" ")
+  else "" end;
+
 # The first position of a GeoJSON geometry.
 def first_position:
   def down: if (.[0] | type) == "array" then .[0] | down else . end;
