@@ -25,6 +25,7 @@ create table if not exists events (
     removes        text collate "C",
     removes_revision integer,
     constraint events_pkey primary key (adapter, id, time),
+    constraint events_time_check check (isfinite(time)),
     constraint events_revision_check check (revision >= 1),
     constraint events_removes_check check ((removes is null) = (removes_revision is null))
 ) partition by range (time);
@@ -65,7 +66,6 @@ create table if not exists events_history (
 -- An index entry cannot hold a payload; its digest can.
 create unique index if not exists events_history_version_idx
     on events_history (adapter, id, revision, (md5(payload::text)::uuid));
-create index if not exists events_history_adapter_received_idx on events_history (adapter, received);
 
 comment on table events_history is 'Versions of events that do not stand, each once: replaced, or late when they came.';
 comment on column events_history.removed is 'Always null: removals are told of what stands. The removal itself is a row of events.';

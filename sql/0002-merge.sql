@@ -114,9 +114,19 @@ begin
     ) on commit delete rows;
 
     -- Rows of incoming that are not simply new.
-    create temporary table incoming_known (place tid) on commit delete rows;
+    create temporary table incoming_rest (place tid) on commit delete rows;
 
-    -- Of these, versions that the archive has not got.
+    -- The same, without those that stand in events just so.
+    create temporary table incoming_known (
+        place    tid,
+        key      bigint,
+        adapter  text collate "C",
+        id       text collate "C",
+        revision integer,
+        head     timestamptz -- where events_heads sends us
+    ) on commit delete rows;
+
+    -- Of these, the versions that are not in events_history either.
     create temporary table incoming_unseen (
         place   tid,
         key     bigint,
@@ -126,15 +136,27 @@ begin
         digest  uuid
     ) on commit delete rows;
 
-    -- These again, with the rows of events that they compete with.
+    -- The events that these are versions of (own), or removals of.
+    create temporary table incoming_events (
+        key     bigint,
+        adapter text collate "C",
+        id      text collate "C",
+        own     boolean,
+        head    timestamptz
+    ) on commit delete rows;
+
+    -- Their rows in events.
+    create temporary table incoming_standing (like events, key bigint, own boolean) on commit delete rows;
+
+    -- All versions that compete.
     create temporary table incoming_versions (
         like events,
         key      bigint,
         digest   uuid,
         standing boolean, -- a row of events
         known    boolean, -- events has a row of this event
-        rank     bigint,  -- 1: the version that is to stand
-        copy     bigint   -- 1: first of the same revision and payload
+        rank     bigint,  -- 1: is to stand
+        copy     bigint   -- 1: first of this revision and payload
     ) on commit delete rows;
 end
 $$;
@@ -168,7 +190,7 @@ begin
     ), fresh as materialized (
         select key from claimed where time is not null
     ), rest as (
-        insert into incoming_known
+        insert into incoming_rest
         select i.ctid from incoming i where not exists (select from fresh f where f.key = i.key)
     )
     insert into events (id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, received,
@@ -181,10 +203,19 @@ begin
 end
 $$;
 
-comment on function central_archive_claim() is 'Part of central_archive_merge: stores what is new, lists the rest in incoming_known.';
+comment on function central_archive_claim() is 'Part of central_archive_merge: stores what is new, lists the rest in incoming_rest.';
 
--- The long way. events is only ever probed by its key, at the time that events_heads tells: OFFSET 0 keeps these subqueries
--- apart, so that the plan prunes partitions row by row, and never reads whole tables.
+create or replace function central_months(times timestamptz[]) returns setof timestamptz
+    language sql stable
+    as $$ select distinct date_trunc('month', t, 'UTC') from unnest(times) t where t is not null $$;
+
+comment on function central_months(timestamptz[]) is 'Part of central_archive_merge: first instants of the months of these times.';
+
+-- The long way. events is only ever probed by its key, at the time that events_heads tells, and month by month: so a statement
+-- opens one partition, where a plan over all of them would touch each one for each row. OFFSET 0 keeps the subqueries
+-- that probe from being turned into joins that read whole tables. Tables of the batch are never joined with each other.
+-- A statement without variables keeps its first plan as long as the connection lives: it may probe only what has one index,
+-- or is executed as text.
 create or replace function central_archive_settle(
     out inserted bigint, out revised bigint, out duplicates bigint, out superseded bigint, out removed bigint)
     language plpgsql
@@ -192,45 +223,93 @@ create or replace function central_archive_settle(
     set enable_hashjoin = off
     set enable_mergejoin = off
     set jit = off
+    set plan_cache_mode = force_custom_plan -- partitions grow
+    set work_mem = '32MB'
+    set timezone = 'UTC'                    -- months are added to instants
     as $$
 #variable_conflict use_column
 declare
     total bigint;
+    marks bigint;
+    first timestamptz;
+    next  timestamptz;
 begin
     inserted := 0;
     revised := 0;
     superseded := 0;
     removed := 0;
-    select count(*) into total from incoming_known;
+    select count(*) into total from incoming_rest;
     duplicates := total;
     if total = 0 then
         return;
     end if;
 
-    -- A version seen before stays in one table or the other: no lock is needed to leave it. Images compare without writing
-    -- texts; equal images are equal texts.
-    insert into incoming_unseen
-    select k.place, i.key, i.adapter, i.id, i.removes, central_digest(i.payload)
+    -- A version seen before stays in one table or the other, so it needs no lock to be left alone. Images compare faster
+    -- than texts, and equal images are equal texts.
+    insert into incoming_known (place, key, adapter, id, revision, head)
+    select r.place, i.key, i.adapter, i.id, coalesce(i.revision, 1), h.time
+    from incoming_rest r
+    cross join lateral (select * from incoming i where i.ctid = r.place offset 0) i
+    left join lateral (select h.time from events_heads h where h.key = i.key offset 0) h on true;
+
+    for first in select central_months(array(select head from incoming_known)) loop
+        next := first + interval '1 month';
+        delete from incoming_known k
+        where k.head >= first and k.head < next
+          and exists (select from events e
+                      where e.time >= first and e.time < next and e.time = k.head
+                        and e.adapter = k.adapter and e.id = k.id and e.revision = k.revision
+                        and row(e.payload)::record *= (select row(i.payload)::record from incoming i where i.ctid = k.place)
+                      offset 0);
+    end loop;
+
+    insert into incoming_unseen (place, key, adapter, id, removes, digest)
+    select k.place, k.key, k.adapter, k.id, i.removes, central_digest(i.payload)
     from incoming_known k
     cross join lateral (select * from incoming i where i.ctid = k.place offset 0) i
-    where not exists (select from events_heads h join events e on e.time = h.time
-                      where h.key = i.key and e.adapter = i.adapter and e.id = i.id
-                        and e.revision = coalesce(i.revision, 1) and row(e.payload)::record *= row(i.payload)::record offset 0)
-      and not exists (select from events_history s
-                      where s.adapter = i.adapter and s.id = i.id and s.revision = coalesce(i.revision, 1)
+    where not exists (select from events_history s
+                      where s.adapter = k.adapter and s.id = k.id and s.revision = k.revision
                         and md5(s.payload::text)::uuid = central_digest(i.payload) offset 0);
     if not found then
         return;
     end if;
 
-    perform from events_heads h
-    where h.key = any (array(select key from incoming_unseen
-                             union
-                             select central_key(adapter, removes) from incoming_unseen where removes is not null))
-    order by h.key
-    for no key update;
+    insert into incoming_events (key, adapter, id, own, head)
+    select k.key, k.adapter, k.id, k.own, h.time
+    from (select key, adapter, id, bool_or(own) as own
+          from (select key, adapter, id, true as own from incoming_unseen
+                union all
+                select central_key(adapter, removes), adapter, removes, false from incoming_unseen
+                where removes is not null) u
+          group by key, adapter, id
+          order by key) k
+    left join lateral (select h.time from events_heads h where h.key = k.key offset 0 for no key update) h on true;
 
-    -- From here on nobody else changes these events; each statement sees what others committed before.
+    -- From here on nobody else changes these events, and each statement sees what others committed before.
+    for first in select central_months(array(select head from incoming_events)) loop
+        next := first + interval '1 month';
+        insert into incoming_standing
+        select e.*, k.key, k.own
+        from incoming_events k
+        cross join lateral (select * from events e
+                            where e.time >= first and e.time < next and e.time = k.head
+                              and e.adapter = k.adapter and e.id = k.id offset 0) e
+        where k.head >= first and k.head < next;
+    end loop;
+
+    -- Where a head is out of date, or another event's, look everywhere.
+    if (select count(head) from incoming_events) > (select count(*) from incoming_standing) then
+        execute '
+            insert into incoming_standing
+            select e.*, k.key, k.own
+            from (select key, adapter, id, own
+                  from (select key, adapter, id, own, false as found from incoming_events where head is not null
+                        union all
+                        select key, adapter, id, own, true from incoming_standing) u
+                  group by key, adapter, id, own having not bool_or(found)) k
+            cross join lateral (select * from events e where e.adapter = k.adapter and e.id = k.id offset 0) e';
+    end if;
+
     insert into incoming_versions (id, adapter, category, time, expires, severity, geom, regions, primary_region, payload,
                                    received, subject, revision, removes, removes_revision, key, digest, standing,
                                    known, rank, copy)
@@ -248,22 +327,11 @@ begin
         from incoming_unseen u
         cross join lateral (select * from incoming i where i.ctid = u.place offset 0) i
         union all
-        select e.id, e.adapter, e.category, e.time, e.expires, e.severity, e.geom, e.regions,
-               e.primary_region, e.payload, e.received, e.subject,
-               e.revision, e.removes, e.removes_revision, u.key, central_digest(e.payload),
+        select id, adapter, category, time, expires, severity, geom, regions,
+               primary_region, payload, received, subject,
+               revision, removes, removes_revision, key, central_digest(payload),
                true, 0
-        from (select distinct adapter, id, key from incoming_unseen) u
-        cross join lateral (
-            select e.* from events_heads h join events e on e.time = h.time
-            where h.key = u.key and e.adapter = u.adapter and e.id = u.id
-            union all
-            -- The hint is out of date, or another event's: look everywhere.
-            select e.* from events e
-            where e.adapter = u.adapter and e.id = u.id
-              and exists (select from events_heads h where h.key = u.key and h.time is not null)
-              and not exists (select from events_heads h join events e on e.time = h.time
-                              where h.key = u.key and e.adapter = u.adapter and e.id = u.id)
-            offset 0) e
+        from incoming_standing where own
     ) v;
 
     insert into events_history (id, adapter, category, time, expires, severity, geom, regions, primary_region, payload,
@@ -281,55 +349,57 @@ begin
     on conflict do nothing;
     get diagnostics superseded = row_count;
 
-    delete from events e using incoming_versions v
-    where v.standing and v.rank > 1 and e.adapter = v.adapter and e.id = v.id and e.time = v.time;
+    for first in select central_months(array(select time from incoming_versions where standing and rank > 1)) loop
+        next := first + interval '1 month';
+        delete from events e using incoming_versions v
+        where v.standing and v.rank > 1 and v.time >= first and v.time < next
+          and e.time >= first and e.time < next and e.time = v.time and e.adapter = v.adapter and e.id = v.id;
+    end loop;
 
-    select count(*) filter (where not known), count(*) filter (where known) into inserted, revised
-    from incoming_versions where rank = 1 and not standing;
+    insert into events_removals (adapter, id, revision, time)
+    select adapter, removes, removes_revision, time from incoming_versions where not standing and removes is not null
+    on conflict do nothing;
+
+    update incoming_versions v
+    set removed = (select min(r.time) from events_removals r
+                   where r.adapter = v.adapter and r.id = v.id and r.revision >= v.revision)
+    where v.rank = 1 and not v.standing;
 
     insert into events (id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, received,
-                        subject, revision, removes, removes_revision)
+                        subject, revision, removed, removes, removes_revision)
     select id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, received,
-           subject, revision, removes, removes_revision
+           subject, revision, removed, removes, removes_revision
+    from incoming_versions where rank = 1 and not standing;
+
+    select count(*) filter (where not known), count(*) filter (where known), count(removed)
+    into inserted, revised, removed
     from incoming_versions where rank = 1 and not standing;
 
     insert into events_heads as h (key, time)
     select distinct on (key) key, time from incoming_versions where rank = 1
     on conflict (key) do update set time = excluded.time where h.time is distinct from excluded.time;
 
-    insert into events_removals (adapter, id, revision, time)
-    select adapter, removes, removes_revision, time from incoming_versions where not standing and removes is not null
-    on conflict do nothing;
-
-    update events e set removed = r.removed
-    from (select a.adapter, a.id, a.key from (
-              select adapter, id, key from incoming_versions where rank = 1 and not standing
-              union
-              select adapter, removes, central_key(adapter, removes) from incoming_versions
-              where not standing and removes is not null) a
-          offset 0) a
-    cross join lateral (
-        select e.time, e.revision from events_heads h join events e on e.time = h.time
-        where h.key = a.key and e.adapter = a.adapter and e.id = a.id
-        union all
-        select e.time, e.revision from events e
-        where e.adapter = a.adapter and e.id = a.id
-          and exists (select from events_heads h where h.key = a.key and h.time is not null)
-          and not exists (select from events_heads h join events e on e.time = h.time
-                          where h.key = a.key and e.adapter = a.adapter and e.id = a.id)
-        offset 0) s
-    cross join lateral (
-        select min(r.time) as removed from events_removals r
-        where r.adapter = a.adapter and r.id = a.id and r.revision >= s.revision
-        offset 0) r
-    where e.adapter = a.adapter and e.id = a.id and e.time = s.time and e.removed is distinct from r.removed;
-    get diagnostics removed = row_count;
+    -- What stands as before may have been removed. A row of the same event, time and revision is removed by the same.
+    if exists (select from incoming_versions where not standing and removes is not null) then
+        for first in select central_months(array(select time from incoming_standing)) loop
+            next := first + interval '1 month';
+            update events e set removed = r.removed
+            from incoming_standing s
+            cross join lateral (select min(r.time) as removed from events_removals r
+                                where r.adapter = s.adapter and r.id = s.id and r.revision >= s.revision offset 0) r
+            where s.time >= first and s.time < next
+              and e.time >= first and e.time < next and e.time = s.time and e.adapter = s.adapter and e.id = s.id
+              and e.revision = s.revision and e.removed is distinct from r.removed;
+            get diagnostics marks = row_count;
+            removed := removed + marks;
+        end loop;
+    end if;
 
     duplicates := total - inserted - revised - superseded;
 end
 $$;
 
-comment on function central_archive_settle() is 'Part of central_archive_merge: what incoming_known lists.';
+comment on function central_archive_settle() is 'Part of central_archive_merge: what incoming_rest lists.';
 
 create or replace function central_archive_merge(
     out inserted bigint, out revised bigint, out duplicates bigint, out superseded bigint, out removed bigint)
@@ -340,11 +410,17 @@ declare
     month    date;
     retry    timestamptz := nullif(current_setting('central.partitions_retry', true), '');
 begin
-    -- Only once a minute when somebody is in the way: the batch waits for it.
+    -- Only once a minute when somebody is in the way: the batch waits for it. And not too many at once: each takes ten locks.
     if retry is null or retry <= clock_timestamp() then
         for month in
-            select distinct date_trunc('month', i.time at time zone 'UTC')::date from incoming i
-            where i.time >= '1900-01-01 00:00+00' and i.time < '2201-01-01 00:00+00'
+            select m.month
+            from (select distinct date_trunc('month', i.time at time zone 'UTC')::date as month from incoming i
+                  where i.time >= '1900-01-01 00:00+00' and i.time < '2201-01-01 00:00+00') m
+            where not exists (select from pg_inherits h join pg_class c on c.oid = h.inhrelid
+                              where h.inhparent = 'events'::regclass
+                                and c.relname = to_char(m.month, '"events_"YYYY_MM'))
+            order by m.month desc
+            limit 100
         loop
             if central_ensure_partition(month) is null then
                 perform set_config('central.partitions_retry', (clock_timestamp() + interval '1 minute')::text, false);
@@ -355,18 +431,23 @@ begin
     -- Before the first claim, so that who holds claims never waits for one who makes a partition; and the statements
     -- below know all partitions.
     lock table events_default in row exclusive mode;
+    delete from incoming_rest;
     delete from incoming_known;
     delete from incoming_unseen;
+    delete from incoming_events;
+    delete from incoming_standing;
     delete from incoming_versions;
 
     begin
         fresh := central_archive_claim();
     exception when unique_violation then
         -- events has rows without a head: somebody put them there.
-        insert into events_heads (key, time)
-        select i.key, max(e.time) from incoming i join events e on e.adapter = i.adapter and e.id = i.id
-        group by i.key order by i.key
-        on conflict (key) do nothing;
+        execute '
+            insert into events_heads (key, time)
+            select i.key, max(e.time) from incoming i
+            cross join lateral (select e.time from events e where e.adapter = i.adapter and e.id = i.id offset 0) e
+            group by i.key order by i.key
+            on conflict (key) do nothing';
         fresh := central_archive_claim();
     end;
 
