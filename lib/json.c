@@ -1,6 +1,8 @@
 #include "central/json.h"
 
 #include <ctype.h>
+#include <endian.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -39,28 +41,35 @@ static const char *skip_blanks(const char *at, const char *end)
 
 #define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
-/* How many of the bytes at at, in steps of eight, are plain ASCII: no quote, no backslash, no control character. */
+/* The first byte from at on that is not plain in a string - a quote, a backslash, a control character or one beyond
+ * ASCII - or end. Eight bytes are looked at at once. */
 static const char *skip_plain(const char *at, const char *end)
 {
-    while (end - at >= 8) {
+    for (; end - at >= 8; at += 8) {
         uint64_t w;
         memcpy(&w, at, 8);
+        w = le64toh(w);
         uint64_t quote = w ^ EACH_BYTE('"'), slash = w ^ EACH_BYTE('\\');
-        /* A byte's high bit is set in these if the byte is zero (quote, slash) or below 0x20; exact enough here, for a
-         * false alarm only means looking byte by byte. */
+        /* A byte's high bit is set in these if the byte is zero (quote, slash) or below 0x20. A borrow may set one too
+         * many, but only above one that is right, and the lowest is the one that counts. */
         uint64_t found = (quote - EACH_BYTE(1)) & ~quote;
         found |= (slash - EACH_BYTE(1)) & ~slash;
         found |= (w - EACH_BYTE(0x20)) & ~w;
-        if ((found | w) & EACH_BYTE(0x80))
-            break;
-        at += 8;
+        found = (found | w) & EACH_BYTE(0x80);
+        if (found)
+            return at + __builtin_ctzll(found) / 8;
     }
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
     return at;
 }
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Four hex digits at at, or -1. */
@@ -105,8 +114,6 @@ static bool check_string(struct check *c)
             }
         } else if (b < 0x20) {
             return fail(c, "control character in a string");
-        } else if (b < 0x80) {
-            c->at++;
         } else {
             size_t n = utf8_next(c->at, (size_t)(c->end - c->at), NULL);
             if (!n)
@@ -240,7 +247,8 @@ bool json_check(const char *text, size_t len, struct json *out, struct error *e)
     return error_set(e, CENTRAL_REJECTED, "not JSON: %s at byte %zu", c.why, (size_t)(c.at - c.start) + 1);
 }
 
-/* --- looking: from here on text is known to be sound --------------------------------------------------------------- */
+/* --- looking: from here on text is known to be sound ---------------------------------------------------------------
+ */
 
 /* Behind the closing quote of the string at at. */
 static const char *skip_string(const char *at, const char *end)
@@ -473,10 +481,11 @@ char *json_string(struct json v)
     return b.data;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------------------------------------------
+ */
 
-/* A number's value without its notation: sign, significant digits (no zeros at either end) and the power of ten that the
- * digits, read as an integer, are multiplied with. Zero has no digits. */
+/* A number's value without its notation: sign, significant digits (no zeros at either end) and the power of ten that
+ * the digits, read as an integer, are multiplied with. Zero has no digits. */
 struct decimal {
     bool negative;
     const char *digits; /* may have a point among them */
@@ -535,7 +544,7 @@ bool json_int(struct json v, int64_t *out)
     struct decimal d = decimal(v);
     int64_t n = 0;
     if (d.exponent < 0 || d.exponent > 19)
-        return d.len == 0 ? (*out = 0, true) : false;
+        return false;
     for (size_t i = 0; i < d.len + (size_t)d.exponent; i++) {
         if (i < d.len && d.digits[i] == '.')
             continue;
@@ -573,7 +582,8 @@ int json_bool(struct json v)
     return kind == JSON_TRUE ? 1 : kind == JSON_FALSE ? 0 : -1;
 }
 
-/* --- hashing ------------------------------------------------------------------------------------------------------- */
+/* --- hashing -------------------------------------------------------------------------------------------------------
+ */
 
 /* Multiply 64 by 64 bits and fold: the mixing step of the multiply-and-fold family of hashes. */
 static uint64_t fold(uint64_t a, uint64_t b)
@@ -606,8 +616,6 @@ static struct json_hash mix_bytes(struct json_hash h, const char *data, size_t l
     return mix(h, w);
 }
 
-static struct json_hash hash_value(struct json v, struct buf *scratch);
-
 static struct json_hash hash_string(struct json v, struct buf *scratch)
 {
     struct json_hash h = {odd1, JSON_STRING};
@@ -639,51 +647,76 @@ static struct json_hash hash_number(struct json v)
     return mix(h, word);
 }
 
+static struct json_hash hash_value(const char **at, const char *end, struct buf *scratch);
+
+static const char *skip_to_next(const char *at)
+{
+    while (is_blank(*at) || *at == ',' || *at == ':')
+        at++;
+    return at;
+}
+
 /* Members are hashed one by one and added up, so that their order makes no difference. Two of one name count as two:
  * upstream text that has them is not what jsonb gives back, but then nothing is. */
-static struct json_hash hash_members(struct json v, struct buf *scratch)
+static struct json_hash hash_object(const char **at, const char *end, struct buf *scratch)
 {
     struct json_hash sum = {0};
-    struct json key, value;
     uint64_t n = 0;
 
-    for (struct json_iter i = json_walk(v); json_next(&i, &key, &value); n++) {
-        struct json_hash k = hash_string(key, scratch), m = hash_value(value, scratch);
-        struct json_hash both = mix(mix(k, m.high), m.low);
+    for (*at = skip_to_next(*at + 1); **at != '}'; *at = skip_to_next(*at), n++) {
+        const char *name = *at;
+        *at = skip_string(name, end);
+        struct json_hash k = hash_string((struct json){name, (size_t)(*at - name)}, scratch);
+        *at = skip_to_next(*at);
+        struct json_hash m = hash_value(at, end, scratch), both = mix(mix(k, m.high), m.low);
         sum.high += both.high;
         sum.low += both.low;
     }
+    ++*at;
     return mix(mix((struct json_hash){n, JSON_OBJECT}, sum.high), sum.low);
 }
 
-static struct json_hash hash_value(struct json v, struct buf *scratch)
+static struct json_hash hash_array(const char **at, const char *end, struct buf *scratch)
 {
     struct json_hash h = {odd1, odd2};
-    struct json value;
 
+    for (*at = skip_to_next(*at + 1); **at != ']'; *at = skip_to_next(*at)) {
+        struct json_hash m = hash_value(at, end, scratch);
+        h = mix(mix(h, m.high), m.low);
+    }
+    ++*at;
+    return mix(h, JSON_ARRAY);
+}
+
+/* Of the value at *at, which is moved behind it: every byte is looked at once, however deep it lies. */
+static struct json_hash hash_value(const char **at, const char *end, struct buf *scratch)
+{
+    if (**at == '{')
+        return hash_object(at, end, scratch);
+    if (**at == '[')
+        return hash_array(at, end, scratch);
+
+    struct json v = {.at = *at};
+    *at = skip_value(v.at, end);
+    v.len = (size_t)(*at - v.at);
     switch (json_kind(v)) {
     case JSON_STRING:
         return hash_string(v, scratch);
     case JSON_NUMBER:
         return hash_number(v);
-    case JSON_OBJECT:
-        return hash_members(v, scratch);
-    case JSON_ARRAY:
-        for (struct json_iter i = json_walk(v); json_next(&i, NULL, &value);) {
-            struct json_hash m = hash_value(value, scratch);
-            h = mix(mix(h, m.high), m.low);
-        }
-        return mix(h, JSON_ARRAY);
     default:
-        return mix(h, json_kind(v));
+        return mix((struct json_hash){odd1, odd2}, json_kind(v));
     }
 }
 
 struct json_hash json_hash(struct json v)
 {
     struct buf scratch = {0};
-    struct json_hash h = hash_value(v, &scratch);
 
+    if (!json_exists(v))
+        return mix((struct json_hash){odd1, odd2}, JSON_NONE);
+    const char *at = v.at;
+    struct json_hash h = hash_value(&at, v.at + v.len, &scratch);
     buf_free(&scratch);
     return h;
 }
@@ -698,7 +731,8 @@ void json_put_hash(struct buf *out, struct json_hash h)
     buf_add_format(out, "%016" PRIx64 "%016" PRIx64, h.high, h.low);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------------------
+ */
 
 static void comma(struct buf *out)
 {
@@ -737,8 +771,6 @@ void json_put_string(struct buf *out, const char *text, size_t len)
     while (at < end) {
         const char *plain = at;
         at = skip_plain(at, end);
-        while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
-            at++;
         if (at > plain) {
             buf_add(out, plain, (size_t)(at - plain));
             continue;
@@ -787,7 +819,8 @@ void json_put_double(struct buf *out, double d)
         return;
     }
     comma(out);
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits always survive, and zeros at their end are not written; the very small have fewer than 15. */
+    for (int digits = fabs(d) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, d);
         if (strtod(text, NULL) == d)
             break;
