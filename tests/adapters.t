@@ -26,7 +26,9 @@ like "$(cat out)" 'name is not that of the file' 'a name that is not the file'"'
 sed -i 's/"swpc_alerts"/"volcano"/; s/^def event: {/def event: (.nothing?) as $x | {/' mine/volcano.jq
 exits 1 'a ? in an adapter' central-adapter check mine/volcano.jq
 like "$(cat out)" 'line [0-9]+: \? hides errors' 'is told with its line'
-exits 0 'regen writes what it expects' central-adapter check --regen "$top/examples/adapters/$(ls "$top/examples/adapters" | grep -m 1 'jq$')"
-ok '... and that is what stands there' git -C "$top" diff --exit-code --stat -- examples/adapters
+mkdir again
+cp -r "$top/examples/adapters/." again
+exits 0 'regen writes what it expects' central-adapter check --regen again/tsunami.jq
+ok '... and that is what stands there' diff -r again "$top/examples/adapters"
 exits 78 'an adapter that is not there' central-adapter check no_such
 done_testing

@@ -2,7 +2,7 @@
 # Every recorded answer goes through its adapter: how many records came in and went out, were skipped, rejected.
 set -euo pipefail
 . "$(dirname "$0")/tap.sh"
-need_feeds
+need_feeds usgs_quake nws
 
 mkdir -p etc/sources
 jq -c '.["latest-continuous"]' "$FEEDS/nwis/ogc-fixtures.json" >nwis.json
