@@ -30,8 +30,8 @@ int64_t clock_monotonic(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back. The year is counted from March, so that
- * the leap day is its last; 146097 days are 400 years. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back. The year is counted from March, so
+ * that the leap day is its last; 146097 days are 400 years. */
 static int64_t days_from_date(int64_t year, int month, int day)
 {
     year -= month <= 2;
@@ -81,6 +81,14 @@ static void skip_blanks(struct scan *s)
         s->at++;
 }
 
+static bool some_blanks(struct scan *s)
+{
+    const char *from = s->at;
+
+    skip_blanks(s);
+    return s->at > from;
+}
+
 static bool number(struct scan *s, int min_digits, int max_digits, int64_t *out)
 {
     int n = 0;
@@ -93,11 +101,16 @@ static bool number(struct scan *s, int min_digits, int max_digits, int64_t *out)
     return n >= min_digits;
 }
 
-static bool word(struct scan *s, const char *const *words, int count, size_t len, int *out)
+/* A word of the list, in any case; with shortest, at least so many of its first letters. */
+static bool word(struct scan *s, const char *const *words, int count, size_t shortest, int *out)
 {
-    for (int i = 0; i < count; i++) {
-        size_t n = len ? len : strlen(words[i]);
-        if ((size_t)(s->end - s->at) >= n && strncasecmp(s->at, words[i], n) == 0) {
+    size_t n = 0;
+
+    while (s->at + n < s->end && isalpha((unsigned char)s->at[n]))
+        n++;
+    for (int i = 0; n && i < count; i++) {
+        size_t len = strlen(words[i]);
+        if ((n == len || (shortest && n >= shortest && n < len)) && strncasecmp(s->at, words[i], n) == 0) {
             s->at += n;
             *out = i;
             return true;
@@ -155,15 +168,12 @@ static bool numeric_zone(struct scan *s, struct fields *f)
 /* RFC 822 names UTC and the zones of the contiguous states; feeds of the United States write the others alike. */
 static bool named_zone(struct scan *s, struct fields *f)
 {
-    static const char *const names[] = {"GMT",  "UTC",  "UT",  "EST",  "EDT",  "CST",  "CDT", "MST", "MDT",
-                                        "PST",  "PDT",  "AKST", "AKDT", "HST", "HDT", "AST", "ADT", "CHST",
-                                        "SST",  "Z"};
+    static const char *const names[] = {"GMT", "UTC",  "UT",   "EST", "EDT", "CST", "CDT", "MST",  "MDT", "PST",
+                                        "PDT", "AKST", "AKDT", "HST", "HDT", "AST", "ADT", "CHST", "SST", "Z"};
     static const int hours[] = {0, 0, 0, -5, -4, -6, -5, -7, -6, -8, -7, -9, -8, -10, -9, -4, -3, 10, -11, 0};
     int i;
 
     if (!word(s, names, sizeof hours / sizeof *hours, 0, &i))
-        return false;
-    if (s->at < s->end && isalpha((unsigned char)*s->at))
         return false;
     f->offset = hours[i] * HOUR;
     return true;
@@ -195,14 +205,13 @@ static bool iso(struct scan *s, struct fields *f)
 /* [Tue, ]5 May 2026 20:08[:00] [zone] */
 static bool rfc822(struct scan *s, struct fields *f)
 {
-    static const char *const weekdays[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const weekdays[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                           "Friday", "Saturday", "Sunday"};
+    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December"};
     int i;
 
     if (word(s, weekdays, 7, 3, &i)) {
-        while (s->at < s->end && isalpha((unsigned char)*s->at))
-            s->at++;
         next_is(s, ',');
         skip_blanks(s);
     }
@@ -212,20 +221,17 @@ static bool rfc822(struct scan *s, struct fields *f)
         skip_blanks(s);
     if (!word(s, months, 12, 3, &i))
         return false;
-    while (s->at < s->end && isalpha((unsigned char)*s->at))
-        s->at++;
     f->month = i + 1;
     if (!next_is(s, '-'))
         skip_blanks(s);
     const char *year = s->at;
     if (!number(s, 2, 4, &f->year))
         return false;
+    if (s->at - year == 3)
+        return false;
     if (s->at - year == 2)
         f->year += f->year < 70 ? 2000 : 1900;
-    skip_blanks(s);
-    if (s->at == s->end)
-        return true;
-    return time_of_day(s, f) && zone(s, f);
+    return s->at == s->end || (some_blanks(s) && time_of_day(s, f) && zone(s, f));
 }
 
 /* 1/31/2025[ 7:00:00 AM] */
@@ -237,13 +243,12 @@ static bool united_states(struct scan *s, struct fields *f)
     if (!number(s, 1, 2, &f->month) || !next_is(s, '/') || !number(s, 1, 2, &f->day) || !next_is(s, '/') ||
         !number(s, 4, 4, &f->year))
         return false;
-    skip_blanks(s);
     if (s->at == s->end)
         return true;
-    if (!time_of_day(s, f))
+    if (!some_blanks(s) || !time_of_day(s, f))
         return false;
     skip_blanks(s);
-    if (word(s, halves, 2, 2, &half)) {
+    if (word(s, halves, 2, 0, &half)) {
         if (f->hour < 1 || f->hour > 12)
             return false;
         f->hour = f->hour % 12 + 12 * half;
@@ -257,8 +262,11 @@ static bool finish(const struct fields *f, int64_t *out)
         f->day > days_in_month(f->year, (int)f->month) || f->hour > 24 || f->minute > 59 || f->second > 60 ||
         (f->hour == 24 && (f->minute || f->second || f->microseconds)))
         return false;
-    int64_t seconds = days_from_date(f->year, (int)f->month, (int)f->day) * DAY + f->hour * HOUR +
-                      f->minute * MINUTE + f->second - f->offset;
+    int64_t seconds = days_from_date(f->year, (int)f->month, (int)f->day) * DAY + f->hour * HOUR + f->minute * MINUTE +
+                      f->second - f->offset;
+    /* The zone, a leap second or 24:00 may lead out of the years there are. */
+    if (seconds < days_from_date(1, 1, 1) * DAY || seconds >= days_from_date(10000, 1, 1) * DAY)
+        return false;
     *out = seconds * CLOCK_SECOND + (f->second == 60 ? 0 : f->microseconds);
     return true;
 }
@@ -362,7 +370,8 @@ bool clock_parse_since(const char *text, int64_t now, int64_t *out)
     return clock_parse(text, strlen(text), out);
 }
 
-/* A sum of NUMBER[UNIT] parts with the units of a table; a number without unit counts one of the first. */
+/* A sum of NUMBER UNIT parts with the units of a table. A number without unit counts one of the first and stands alone:
+ * whoever writes 1h30 does not mean half a minute. */
 struct unit {
     const char *name;
     int64_t factor;
@@ -372,20 +381,20 @@ static bool sum_parse(const char *text, size_t len, const struct unit *units, si
 {
     struct scan s = {text, text + len};
     int64_t total = 0, n, part;
+    size_t parts = 0;
 
     if (len == 0)
         return false;
-    while (s.at < s.end) {
-        if (total && !several)
+    for (; s.at < s.end; parts++) {
+        if ((parts && !several) || !number(&s, 1, 18, &n))
             return false;
-        if (!number(&s, 1, 18, &n))
-            return false;
+        bool alone = parts == 0 && s.at == s.end;
         size_t name = 0, i = 0;
         while (s.at + name < s.end && isalpha((unsigned char)s.at[name]))
             name++;
         while (i < count && !(strlen(units[i].name) == name && strncmp(units[i].name, s.at, name) == 0))
             i++;
-        if (i == count || __builtin_mul_overflow(n, units[i].factor, &part) ||
+        if (i == count || (name == 0 && !alone) || __builtin_mul_overflow(n, units[i].factor, &part) ||
             __builtin_add_overflow(total, part, &total))
             return false;
         s.at += name;
@@ -396,7 +405,7 @@ static bool sum_parse(const char *text, size_t len, const struct unit *units, si
 
 bool duration_parse(const char *text, size_t len, int64_t *seconds)
 {
-    static const struct unit units[] = {{"", 1},   {"s", 1},     {"m", MINUTE}, {"min", MINUTE},
+    static const struct unit units[] = {{"", 1},     {"s", 1},   {"m", MINUTE}, {"min", MINUTE},
                                         {"h", HOUR}, {"d", DAY}, {"w", WEEK},   {"y", YEAR}};
     int64_t n;
 
