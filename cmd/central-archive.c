@@ -426,6 +426,17 @@ static enum central_exit from_jetstream(struct archiver *p)
     return p->status;
 }
 
+/* What will not be committed may be delivered to another archiver at once. */
+static void give_back(struct archiver *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->items[i].message.message) {
+            consumed_nak(p->consumers, &p->items[i].message, NULL);
+            consumed_free(&p->items[i].message);
+        }
+    p->count = 0;
+}
+
 /* --- start and end ------------------------------------------------------------------------------------------------ */
 
 static void told_migration(void *closure, const char *name)
@@ -527,9 +538,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &p.o);
     line_writer_open(&p.out, STDOUT_FILENO);
     enum central_exit status = run(&p);
-    for (size_t i = 0; i < p.count; i++)
-        if (p.items[i].message.message)
-            consumed_free(&p.items[i].message);
+    give_back(&p);
     consumers_close(p.consumers);
     bus_close(p.bus);
     archive_close(p.archive);

@@ -491,7 +491,7 @@ static void blame(struct archive *a, size_t first, size_t last)
     for (size_t i = first; i < last; i++)
         if (!a->rows[i].done && a->rows[i].fate == ROW_EVENT) {
             make_bad(&a->rows[i], db_message(a->db));
-            strcpy(a->rows[i].sqlstate, db_sqlstate(a->db));
+            snprintf(a->rows[i].sqlstate, sizeof a->rows[i].sqlstate, "%s", db_sqlstate(a->db));
         }
 }
 

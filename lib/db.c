@@ -91,9 +91,9 @@ static void add_flat(struct buf *out, const char *text)
 
 static void keep_message(struct db *d, const char *sqlstate, const char *text)
 {
-    d->sqlstate[0] = '\0';
+    memset(d->sqlstate, 0, sizeof d->sqlstate);
     if (sqlstate && strlen(sqlstate) < sizeof d->sqlstate)
-        strcpy(d->sqlstate, sqlstate);
+        memcpy(d->sqlstate, sqlstate, strlen(sqlstate));
     buf_clear(&d->message);
     add_flat(&d->message, text && *text ? text : "no answer");
 }

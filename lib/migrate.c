@@ -202,7 +202,7 @@ bool migrate_check(struct db *d, const char *dir, struct error *e)
             ok = error_set(e, CENTRAL_CONFIG, "%s: migration %s is not applied: central-archive --migrate", db_name(d),
                            f.names[i]);
     const char *last = ok && PQntuples(r) ? PQgetvalue(r, PQntuples(r) - 1, 0) : "";
-    if (ok && strcmp(last, f.names[f.count - 1]) > 0)
+    if (ok && f.count && strcmp(last, f.names[f.count - 1]) > 0)
         ok = error_set(e, CENTRAL_CONFIG, "%s: migration %s is newer than this program knows", db_name(d), last);
     PQclear(r);
     files_free(&f);

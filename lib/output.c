@@ -125,7 +125,7 @@ static struct json headline(struct json data)
         if (json_kind(v) == JSON_STRING && v.len > 2)
             return v;
     }
-    return json_get_path(data, "geo", "primary_region", NULL);
+    return json_get(json_get(data, "geo"), "primary_region");
 }
 
 static const char *const titles[COLUMNS] = {"TIME", "SEV", "ADAPTER", "CATEGORY", "HEADLINE", "ID"};
