@@ -1,6 +1,5 @@
 #include "central/consumer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,44 +8,136 @@
 #include "central/mem.h"
 #include "central/signals.h"
 
-/* A request for messages ends after this; then it is asked again. */
-#define REQUEST_SECONDS 30
-/* ... and counts as lost when its end did not come so long after. */
-#define REQUEST_GRACE_SECONDS 5
+/* A request for messages ends after this; then it is asked again. Its end counts as lost so long after. */
+#define REQUEST_SECONDS 10
+#define REQUEST_GRACE_SECONDS 2
+/* What one request may bring: messages that are asked for ahead wait in memory. */
+#define REQUEST_BYTES (16 * 1024 * 1024)
 /* While waiting, so often is looked at the connection and at requests that ended. */
-#define TURN_MS 500
-#define INACTIVE_SECONDS 60
+#define TURN_MS 100
+/* After the server said "not now" or "not there". */
+#define RETRY_MS 250
+/* Known to be on their way and not here so long after the last message: the server is asked whether they still are. */
+#define QUIET_MS 500
+/* The server is asked no more often than this whether all was given. */
+#define LOOK_MS 50
+/* A stream that is gone so long will not come back by itself. */
+#define GONE_SECONDS 30
+#define INACTIVE_SECONDS 30
+/* Sequences that are looked through, at most, for messages that were given to a process that died. */
+#define RECLAIM_MAX 100000
+/* A call of consumers_next with messages at hand looks for a signal only so often: it is a system call. */
+#define SIGNAL_EVERY 32
 #define NANOSECONDS INT64_C(1000000000)
-#define REQUESTS_MAX 4
+#define MS INT64_C(1000) /* of a monotonic time */
 
-/* A request under way, the oldest first: the server serves them in this order. */
-struct request {
-    uint64_t number;
-    unsigned left; /* messages still to come */
-    int64_t lost;  /* monotonic: after this it is taken for lost */
+/* Stream sequences (from 1), open addressing. */
+struct set {
+    uint64_t *at; /* 0: free */
+    size_t room;  /* a power of two */
+    size_t count;
 };
 
 struct consumer {
-    struct consumer_options options;
-    char *stream, *durable, *filter, *name;
-    struct request requests[REQUESTS_MAX];
-    size_t request_count;
-    uint64_t pending;  /* messages that the stream holds for it, as last told */
-    uint64_t last;     /* stream sequence of the last message given */
-    bool gone;         /* to be made anew */
-    int64_t retry;     /* monotonic: not before this */
+    struct consumer_options options; /* its texts are ours */
+    struct consumers *all;
+    char *name;
+    char *created; /* the stream's birthday: another stream may come under its name */
+    unsigned life; /* counts the streams */
+    bool made;     /* it stood once: made anew, it goes on behind what was given */
+    size_t index;
+    unsigned epoch;   /* of requests and of an ephemeral consumer's name; what answers an older one says nothing */
+    unsigned asked;   /* messages asked for that have not come */
+    int64_t ended;    /* monotonic: by then every request has ended */
+    bool attach;      /* to be looked up, or made, before more is asked for */
+    int64_t retry;    /* monotonic: nothing is asked before this */
+    int64_t gone;     /* monotonic: since when the stream is not there, 0 */
+    uint64_t pending; /* messages that the stream holds for it, as last told */
+    uint64_t last;    /* stream sequence: what comes is behind this, except what comes again */
+    uint64_t number;  /* consumer sequence of the last message */
+    struct set held;  /* given and not freed yet: a message that comes again in the meantime is passed over */
 };
 
 struct consumers {
     struct bus *bus;
     struct inbox *inbox;
+    char *unique; /* part of the names of ephemeral consumers */
     struct consumer **at;
     size_t count;
     natsMsg **messages; /* taken from the inbox, not handed out yet */
     size_t next, taken;
-    uint64_t number; /* of the last request */
-    unsigned losses;
+    bool empty; /* the inbox was, when last looked into */
+    unsigned losses, turns;
+    int64_t heard;  /* monotonic: when something last came */
+    int64_t looked; /* monotonic: when consumers_drained last asked */
 };
+
+/* --- sets ----------------------------------------------------------------------------------------------------------
+ */
+
+static size_t home_of(const struct set *s, uint64_t n)
+{
+    return (size_t)(n * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (s->room - 1);
+}
+
+static size_t find(const struct set *s, uint64_t n)
+{
+    size_t i = home_of(s, n);
+
+    while (s->at[i] && s->at[i] != n)
+        i = (i + 1) & (s->room - 1);
+    return i;
+}
+
+static bool set_has(const struct set *s, uint64_t n)
+{
+    return s->room && s->at[find(s, n)];
+}
+
+static void set_add(struct set *s, uint64_t n)
+{
+    if (s->count * 2 >= s->room) {
+        struct set larger = {.room = s->room ? s->room * 2 : 64};
+        larger.at = mem_alloc_array(larger.room, sizeof *larger.at);
+        for (size_t i = 0; i < s->room; i++)
+            if (s->at[i])
+                larger.at[find(&larger, s->at[i])] = s->at[i];
+        larger.count = s->count;
+        free(s->at);
+        *s = larger;
+    }
+    s->at[find(s, n)] = n;
+    s->count++;
+}
+
+static void set_remove(struct set *s, uint64_t n)
+{
+    if (!set_has(s, n))
+        return;
+    size_t hole = find(s, n);
+    s->at[hole] = 0;
+    s->count--;
+    /* What stands behind the hole without a gap may belong before it. */
+    for (size_t i = (hole + 1) & (s->room - 1); s->at[i]; i = (i + 1) & (s->room - 1)) {
+        uint64_t moved = s->at[i];
+        s->at[i] = 0;
+        s->at[find(s, moved)] = moved;
+    }
+}
+
+/* The lowest, or otherwise when it is empty. */
+static uint64_t set_lowest(const struct set *s, uint64_t otherwise)
+{
+    uint64_t lowest = UINT64_MAX;
+
+    for (size_t i = 0; i < s->room; i++)
+        if (s->at[i] && s->at[i] < lowest)
+            lowest = s->at[i];
+    return s->count ? lowest : otherwise;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------
+ */
 
 struct consumers *consumers_open(struct bus *b, struct error *e)
 {
@@ -54,16 +145,22 @@ struct consumers *consumers_open(struct bus *b, struct error *e)
 
     cs->bus = b;
     cs->losses = bus_losses(b);
+    cs->empty = true;
+    cs->heard = clock_monotonic();
     cs->inbox = inbox_open(b, e);
-    if (cs->inbox)
-        return cs;
-    free(cs);
-    return NULL;
+    if (!cs->inbox) {
+        free(cs);
+        return NULL;
+    }
+    /* "_INBOX.x." is x: as good as any random name. */
+    const char *prefix = inbox_prefix(cs->inbox), *dot = strchr(prefix, '.');
+    cs->unique = dot ? mem_bytes(dot + 1, strcspn(dot + 1, ".")) : mem_string(prefix);
+    return cs;
 }
 
 const char *consumer_stream(const struct consumer *c)
 {
-    return c->stream;
+    return c->options.stream;
 }
 
 const char *consumer_name(const struct consumer *c)
@@ -71,169 +168,280 @@ const char *consumer_name(const struct consumer *c)
     return c->name;
 }
 
-/* --- making -------------------------------------------------------------------------------------------------------- */
-
-static unsigned batch_of(const struct consumer *c)
+static uint64_t number_in(struct json v, const char *name, const char *member)
 {
-    return c->options.batch ? c->options.batch : CONSUMER_BATCH;
+    int64_t n = 0;
+
+    v = json_get(v, name);
+    json_int(member ? json_get(v, member) : v, &n);
+    return n < 0 ? 0 : (uint64_t)n;
 }
 
-static int64_t ack_wait_of(const struct consumer *c)
+/* --- making --------------------------------------------------------------------------------------------------------
+ */
+
+static bool publish(struct consumers *cs, const char *subject, const char *reply, const char *text, size_t len)
 {
-    return (c->options.ack_wait_seconds ? c->options.ack_wait_seconds : CONSUMER_ACK_WAIT) * NANOSECONDS;
+    natsConnection *nc = bus_connection(cs->bus);
+    natsStatus s = reply ? natsConnection_PublishRequest(nc, subject, reply, text, (int)len)
+                         : natsConnection_Publish(nc, subject, text, (int)len);
+    return s == NATS_OK;
 }
 
-static int64_t max_ack_pending_of(const struct consumer *c)
-{
-    return c->options.max_ack_pending ? c->options.max_ack_pending : batch_of(c) * 8;
-}
-
+/* Where a consumer that is made begins: as the options say the first time, after that behind what was given. */
 static void put_start(struct buf *out, const struct consumer *c)
 {
-    static const char *const policies[] = {[CONSUMER_NEW] = "new",
-                                           [CONSUMER_ALL] = "all",
-                                           [CONSUMER_LAST] = "last",
-                                           [CONSUMER_LAST_PER_SUBJECT] = "last_per_subject",
-                                           [CONSUMER_SINCE] = "by_start_time",
-                                           [CONSUMER_SEQUENCE] = "by_start_sequence"};
+    const struct consumer_options *o = &c->options;
+    struct buf time = {0};
 
-    if (c->last && !c->durable) {
-        /* Made anew: go on behind what was given. */
-        json_put_member_text(out, "deliver_policy", policies[CONSUMER_SEQUENCE]);
-        json_put_member_int(out, "opt_start_seq", (int64_t)c->last + 1);
+    if (c->made && o->from != CONSUMER_LAST_PER_SUBJECT) {
+        json_put_member_text(out, "deliver_policy", "by_start_sequence");
+        json_put_member_int(out, "opt_start_seq", (int64_t)set_lowest(&c->held, c->last + 1));
         return;
     }
-    json_put_member_text(out, "deliver_policy", policies[c->options.from]);
-    if (c->options.from == CONSUMER_SEQUENCE)
-        json_put_member_int(out, "opt_start_seq", (int64_t)c->options.sequence);
-    if (c->options.from == CONSUMER_SINCE) {
-        struct buf time = {0};
-        clock_put(&time, c->options.since, CLOCK_Z);
+    switch (o->from) {
+    case CONSUMER_NEW:
+        json_put_member_text(out, "deliver_policy", "new");
+        break;
+    case CONSUMER_ALL:
+        json_put_member_text(out, "deliver_policy", "all");
+        break;
+    case CONSUMER_LAST:
+        json_put_member_text(out, "deliver_policy", "last");
+        break;
+    case CONSUMER_LAST_PER_SUBJECT:
+        json_put_member_text(out, "deliver_policy", "last_per_subject");
+        break;
+    case CONSUMER_SINCE:
+        clock_put(&time, o->since, CLOCK_Z);
+        json_put_member_text(out, "deliver_policy", "by_start_time");
         json_put_member_text(out, "opt_start_time", buf_text(&time));
         buf_free(&time);
+        break;
+    case CONSUMER_SEQUENCE:
+        json_put_member_text(out, "deliver_policy", "by_start_sequence");
+        json_put_member_int(out, "opt_start_seq", (int64_t)o->sequence);
+        break;
     }
 }
 
 static void put_config(struct buf *out, const struct consumer *c)
 {
+    const struct consumer_options *o = &c->options;
+
     json_begin(out, '{');
-    json_put_member_text(out, "stream_name", c->stream);
+    json_put_member_text(out, "stream_name", o->stream);
     json_put_name(out, "config");
     json_begin(out, '{');
-    if (c->durable)
-        json_put_member_text(out, "durable_name", c->durable);
+    json_put_member_text(out, o->durable ? "durable_name" : "name", c->name);
     put_start(out, c);
-    json_put_member_text(out, "ack_policy", c->options.no_ack ? "none" : "explicit");
-    if (!c->options.no_ack) {
-        json_put_member_int(out, "ack_wait", ack_wait_of(c));
-        json_put_member_int(out, "max_ack_pending", max_ack_pending_of(c));
+    json_put_member_text(out, "ack_policy", o->no_ack ? "none" : "explicit");
+    if (!o->no_ack) {
+        json_put_member_int(out, "ack_wait", o->ack_wait_seconds * NANOSECONDS);
+        json_put_member_int(out, "max_ack_pending", o->max_ack_pending);
     }
-    if (c->filter)
-        json_put_member_text(out, "filter_subject", c->filter);
+    if (o->filter)
+        json_put_member_text(out, "filter_subject", o->filter);
     json_put_member_text(out, "replay_policy", "instant");
-    if (!c->durable)
+    if (!o->durable) {
         json_put_member_int(out, "inactive_threshold", INACTIVE_SECONDS * NANOSECONDS);
+        json_put_member_bool(out, "mem_storage", true);
+    }
     json_end(out, '}');
     json_end(out, '}');
 }
 
-/* The configuration the durable has, with what we need of ack_wait and max_ack_pending. */
+static bool same_text(struct json v, const char *text)
+{
+    return text ? json_equals(v, text) : json_is_null(v) || json_equals(v, "");
+}
+
+/* The configuration the durable has, with filter, ack_wait and max_ack_pending as we need them. */
 static void put_update(struct buf *out, const struct consumer *c, struct json config)
 {
+    static const char *const ours[] = {"filter_subject", "ack_wait", "max_ack_pending"};
     struct json name, value;
 
     json_begin(out, '{');
-    json_put_member_text(out, "stream_name", c->stream);
+    json_put_member_text(out, "stream_name", c->options.stream);
     json_put_name(out, "config");
     json_begin(out, '{');
     for (struct json_iter i = json_walk(config); json_next(&i, &name, &value);) {
-        if (json_equals(name, "ack_wait") || json_equals(name, "max_ack_pending"))
+        if (json_equals(name, ours[0]) || json_equals(name, ours[1]) || json_equals(name, ours[2]))
             continue;
         json_put(out, name);
         buf_add_char(out, ':');
         json_put(out, value);
     }
-    json_put_member_int(out, "ack_wait", ack_wait_of(c));
-    json_put_member_int(out, "max_ack_pending", max_ack_pending_of(c));
+    if (c->options.filter)
+        json_put_member_text(out, ours[0], c->options.filter);
+    json_put_member_int(out, ours[1], c->options.ack_wait_seconds * NANOSECONDS);
+    json_put_member_int(out, ours[2], c->options.max_ack_pending);
     json_end(out, '}');
     json_end(out, '}');
 }
 
-static void note_pending(struct consumer *c, struct json info)
+/* The server's refusal of a configuration is no matter of trying again. */
+static bool create(struct consumer *c, const char *verb, const struct buf *body, struct buf *answer, struct json *info,
+                   struct error *e)
 {
-    int64_t n = 0;
-
-    json_int(json_get(info, "num_pending"), &n);
-    c->pending = (uint64_t)n;
-}
-
-/* Takes the durable that is there; *found false when there is none. */
-static bool take_durable(struct consumers *cs, struct consumer *c, bool *found, struct error *e)
-{
-    struct buf answer = {0}, body = {0};
-    char *subject = mem_format("CONSUMER.INFO.%s.%s", c->stream, c->durable);
-    struct json info;
-    int64_t wait, most;
+    char *subject = mem_format("CONSUMER.%s.%s.%s", verb, c->options.stream, c->name);
     int code;
-    bool ok = bus_api(cs->bus, subject, "", 0, &answer, &info, &code, e);
+    bool ok = bus_api(c->all->bus, subject, body->data, body->len, answer, info, &code, e);
 
     free(subject);
-    *found = ok;
-    if (!ok && code == BUS_CONSUMER_NOT_FOUND) {
-        error_free(e);
-        ok = true;
-    }
-    if (*found) {
-        struct json config = json_get(info, "config");
-        note_pending(c, info);
-        if (!json_int(json_get(config, "ack_wait"), &wait) || wait != ack_wait_of(c) ||
-            !json_int(json_get(config, "max_ack_pending"), &most) || most != max_ack_pending_of(c)) {
-            put_update(&body, c, config);
-            subject = mem_format("CONSUMER.DURABLE.CREATE.%s.%s", c->stream, c->durable);
-            ok = bus_api(cs->bus, subject, body.data, body.len, &answer, &info, NULL, e);
-            free(subject);
-        }
-    }
-    buf_free(&answer);
-    buf_free(&body);
+    if (!ok && code && e && e->status == CENTRAL_UNAVAILABLE)
+        e->status = CENTRAL_CONFIG;
     return ok;
 }
 
-static bool make(struct consumers *cs, struct consumer *c, struct error *e)
+/* What was given to a process that is no more would come again when its ack_wait is over: up to a minute after a crash,
+ * out of order. Nobody waits at this durable, so it is given back in that process's name. */
+static void reclaim(struct consumer *c, struct json info)
+{
+    uint64_t first = number_in(info, "ack_floor", "stream_seq") + 1, last = number_in(info, "delivered", "stream_seq");
+
+    if (number_in(info, "num_ack_pending", NULL) <= c->held.count || number_in(info, "num_waiting", NULL) > 0 ||
+        last < first || last - first >= RECLAIM_MAX)
+        return;
+    for (uint64_t n = first; n <= last; n++) {
+        if (set_has(&c->held, n))
+            continue;
+        /* The server looks at the stream sequence; a message that was acknowledged is passed over. */
+        char *subject = mem_format("$JS.ACK.%s.%s.1.%llu.%llu.0.0", c->options.stream, c->name, (unsigned long long)n,
+                                   (unsigned long long)number_in(info, "delivered", "consumer_seq"));
+        publish(c->all, subject, NULL, "-NAK", 4);
+        free(subject);
+    }
+}
+
+/* A durable that is there goes on where it was. */
+static bool take(struct consumer *c, struct json info, struct error *e)
+{
+    struct json config = json_get(info, "config");
+    struct buf body = {0}, answer = {0};
+    struct json updated;
+    bool ok = true;
+
+    if (!json_is_null(json_get(config, "deliver_subject")) || !json_equals(json_get(config, "ack_policy"), "explicit"))
+        return error_set(e, CENTRAL_CONFIG,
+                         "%s: the consumer %s of %s is of another kind (push, or without acknowledgement)",
+                         bus_url(c->all->bus), c->name, c->options.stream);
+    if (!same_text(json_get(config, "filter_subject"), c->options.filter) ||
+        number_in(config, "ack_wait", NULL) != (uint64_t)(c->options.ack_wait_seconds * NANOSECONDS) ||
+        number_in(config, "max_ack_pending", NULL) != c->options.max_ack_pending) {
+        put_update(&body, c, config);
+        ok = create(c, "DURABLE.CREATE", &body, &answer, &updated, e);
+        if (ok)
+            c->pending = number_in(updated, "num_pending", NULL);
+    }
+    uint64_t floor = number_in(info, "ack_floor", "stream_seq");
+    if (floor > c->last)
+        c->last = floor;
+    if (ok)
+        reclaim(c, info);
+    buf_free(&body);
+    buf_free(&answer);
+    return ok;
+}
+
+/* Reads what there is of the stream. One that is not the one we knew, or has lost its end, has other sequences. */
+static bool look_at_stream(struct consumer *c, struct error *e)
+{
+    struct buf answer = {0};
+    struct json info;
+    char *subject = mem_format("STREAM.INFO.%s", c->options.stream);
+    int code;
+    bool ok = bus_api(c->all->bus, subject, "", 0, &answer, &info, &code, e);
+
+    free(subject);
+    if (ok) {
+        char *created = json_string(json_get(info, "created"));
+        bool same = created && c->created && strcmp(created, c->created) == 0;
+        if (c->made && (!same || number_in(info, "state", "last_seq") < c->last)) {
+            c->life++;
+            c->last = 0;
+            free(c->held.at);
+            c->held = (struct set){0};
+        }
+        free(c->created);
+        c->created = created;
+        c->gone = 0;
+    } else if (code == BUS_STREAM_NOT_FOUND) {
+        error_set(e, CENTRAL_UNAVAILABLE, "%s: no stream %s: is it applied? (central-streams apply)",
+                  bus_url(c->all->bus), c->options.stream);
+        if (!c->gone)
+            c->gone = clock_monotonic();
+    }
+    buf_free(&answer);
+    return ok;
+}
+
+static bool make(struct consumer *c, struct error *e)
 {
     struct buf body = {0}, answer = {0};
     struct json info;
-    bool found = false;
 
-    if (c->durable && !take_durable(cs, c, &found, e))
-        return false;
-    if (found) {
+    if (!c->options.durable) {
         free(c->name);
-        c->name = mem_string(c->durable);
-        return true;
+        c->name = mem_format("%s-%zu-%u", c->all->unique, c->index, c->epoch);
     }
     put_config(&body, c);
-    char *subject = c->durable ? mem_format("CONSUMER.DURABLE.CREATE.%s.%s", c->stream, c->durable)
-                               : mem_format("CONSUMER.CREATE.%s", c->stream);
-    bool ok = bus_api(cs->bus, subject, body.data, body.len, &answer, &info, NULL, e);
-    free(subject);
+    bool ok = create(c, c->options.durable ? "DURABLE.CREATE" : "CREATE", &body, &answer, &info, e);
     if (ok) {
-        free(c->name);
-        c->name = json_string(json_get(info, "name"));
-        note_pending(c, info);
-        ok = c->name || error_set(e, CENTRAL_UNAVAILABLE, "%s: a consumer without name", bus_url(cs->bus));
+        uint64_t before = number_in(info, "delivered", "stream_seq");
+        c->pending = number_in(info, "num_pending", NULL);
+        c->number = 0;
+        if (before > c->last)
+            c->last = before;
     }
     buf_free(&body);
     buf_free(&answer);
+    return ok;
+}
+
+/* Looks the consumer up, or makes it. */
+static bool attach(struct consumer *c, struct error *e)
+{
+    struct buf answer = {0};
+    struct json info;
+    int code = 0;
+    bool ok;
+
+    c->epoch++;
+    c->asked = 0;
+    if (!look_at_stream(c, e))
+        return false;
+    if (c->options.no_ack || !c->name) {
+        /* Without acknowledgements nobody knows what was under way when the connection broke: begin behind what came.
+         */
+        ok = make(c, e);
+    } else {
+        char *subject = mem_format("CONSUMER.INFO.%s.%s", c->options.stream, c->name);
+        ok = bus_api(c->all->bus, subject, "", 0, &answer, &info, &code, e);
+        free(subject);
+        if (ok) {
+            c->pending = number_in(info, "num_pending", NULL);
+            ok = take(c, info, e);
+        } else if (code == BUS_CONSUMER_NOT_FOUND) {
+            error_free(e);
+            ok = make(c, e);
+        }
+        buf_free(&answer);
+    }
+    c->attach = !ok;
+    c->made = c->made || ok;
     return ok;
 }
 
 static void free_consumer(struct consumer *c)
 {
-    free(c->stream);
-    free(c->durable);
-    free(c->filter);
+    free((char *)c->options.stream);
+    free((char *)c->options.durable);
+    free((char *)c->options.filter);
     free(c->name);
+    free(c->created);
+    free(c->held.at);
     free(c);
 }
 
@@ -241,11 +449,18 @@ bool consumers_add(struct consumers *cs, const struct consumer_options *o, struc
 {
     struct consumer *c = mem_alloc(sizeof *c);
 
+    c->all = cs;
+    c->index = cs->count;
     c->options = *o;
-    c->stream = mem_string(o->stream);
-    c->durable = mem_string(o->durable);
-    c->filter = mem_string(o->filter);
-    if (!make(cs, c, e)) {
+    c->options.stream = mem_string(o->stream);
+    c->options.durable = mem_string(o->durable);
+    /* The server wants to be told of which subjects. */
+    c->options.filter = mem_string(!o->filter && o->from == CONSUMER_LAST_PER_SUBJECT ? ">" : o->filter);
+    c->options.batch = o->batch ? o->batch : CONSUMER_BATCH;
+    c->options.ack_wait_seconds = o->ack_wait_seconds ? o->ack_wait_seconds : CONSUMER_ACK_WAIT;
+    c->options.max_ack_pending = o->max_ack_pending ? o->max_ack_pending : 8 * c->options.batch;
+    c->name = mem_string(o->durable);
+    if (!attach(c, e)) {
         free_consumer(c);
         return false;
     }
@@ -256,226 +471,287 @@ bool consumers_add(struct consumers *cs, const struct consumer_options *o, struc
     return true;
 }
 
-/* --- asking for messages ------------------------------------------------------------------------------------------- */
+/* --- asking for messages -------------------------------------------------------------------------------------------
+ */
 
-static bool ask(struct consumers *cs, size_t index, struct error *e)
+/* The next request goes out when half of the last is used up, so that the server always has one. */
+static void ask(struct consumer *c)
 {
-    struct consumer *c = cs->at[index];
+    struct consumers *cs = c->all;
+
+    if (c->asked > c->options.batch / 2)
+        return;
+    int64_t now = clock_monotonic(), bytes = bus_max_payload(cs->bus) * 2;
+    if (c->attach || now < c->retry || !bus_connected(cs->bus))
+        return;
     struct buf body = {0};
-    struct request *r = &c->requests[c->request_count];
-    char *subject = mem_format("$JS.API.CONSUMER.MSG.NEXT.%s.%s", c->stream, c->name);
-    char *reply = mem_format("%s%zu.%llu", inbox_prefix(cs->inbox), index, (unsigned long long)++cs->number);
+    char *subject = mem_format("$JS.API.CONSUMER.MSG.NEXT.%s.%s", c->options.stream, c->name);
+    char *reply = mem_format("%s%zu.%u", inbox_prefix(cs->inbox), c->index, c->epoch);
+    unsigned batch = c->options.batch - c->asked;
 
     json_begin(&body, '{');
-    json_put_member_int(&body, "batch", batch_of(c));
+    json_put_member_int(&body, "batch", batch);
+    json_put_member_int(&body, "max_bytes", bytes > REQUEST_BYTES ? bytes : REQUEST_BYTES);
     json_put_member_int(&body, "expires", REQUEST_SECONDS * NANOSECONDS);
     json_end(&body, '}');
-    natsStatus s =
-        natsConnection_PublishRequest(bus_connection(cs->bus), subject, reply, body.data, (int)body.len);
-    if (s == NATS_OK) {
-        *r = (struct request){cs->number, batch_of(c),
-                              clock_monotonic() + (REQUEST_SECONDS + REQUEST_GRACE_SECONDS) * CLOCK_SECOND};
-        c->request_count++;
+    if (publish(cs, subject, reply, body.data, body.len)) {
+        c->asked += batch;
+        c->ended = now + (REQUEST_SECONDS + REQUEST_GRACE_SECONDS) * CLOCK_SECOND;
     }
     free(subject);
     free(reply);
     buf_free(&body);
-    return s == NATS_OK || error_set(e, CENTRAL_UNAVAILABLE, "%s: %s", bus_url(cs->bus), natsStatus_GetText(s));
 }
 
-static void drop_request(struct consumer *c, size_t i)
-{
-    memmove(&c->requests[i], &c->requests[i + 1], (c->request_count - i - 1) * sizeof *c->requests);
-    c->request_count--;
-}
-
-/* Keeps enough asked for: the next request goes out when half of the last is used up. */
-static bool ask_ahead(struct consumers *cs, struct error *e)
+/* Looks at connection, clock and consumers, and keeps enough asked for. */
+static bool tend(struct consumers *cs, struct error *e)
 {
     unsigned losses = bus_losses(cs->bus);
+    bool connected = bus_connected(cs->bus);
     int64_t now = clock_monotonic();
-    bool anew = losses != cs->losses;
 
-    if (!bus_connected(cs->bus))
-        return true;
-    cs->losses = losses;
+    /* What was asked for and sent is gone; what came before is read first, so that it is known. */
+    bool lost = connected && cs->empty && losses != cs->losses;
+    if (lost)
+        cs->losses = losses;
     for (size_t i = 0; i < cs->count; i++) {
         struct consumer *c = cs->at[i];
-        unsigned left = 0;
-        if (anew)
-            c->request_count = 0;
-        while (c->request_count && c->requests[0].lost < now)
-            drop_request(c, 0);
-        if (c->gone && now >= c->retry) {
-            c->request_count = 0;
-            c->retry = now + CLOCK_SECOND;
-            if (!make(cs, c, e)) {
-                /* The stream may come back; an operator who deleted it on purpose sees what we wait for. */
-                if (bus_connected(cs->bus))
-                    return false;
-                error_free(e);
-                continue;
-            }
-            c->gone = false;
+        c->attach = c->attach || lost;
+        if (connected && c->attach && now >= c->retry && !attach(c, e)) {
+            bool away = c->gone ? now - c->gone < GONE_SECONDS * CLOCK_SECOND
+                                : e->status == CENTRAL_UNAVAILABLE || e->status == CENTRAL_TRY_AGAIN;
+            if (!away)
+                return false;
+            error_free(e);
+            c->retry = now + RETRY_MS * MS;
         }
-        if (c->gone)
-            continue;
-        for (size_t k = 0; k < c->request_count; k++)
-            left += c->requests[k].left;
-        if (left <= batch_of(c) / 2 && c->request_count < REQUESTS_MAX && !ask(cs, i, e))
-            return false;
+        if (now > c->ended)
+            c->asked = 0;
+        ask(c);
     }
     return true;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
 
 /* A message without data that says how a request ended; its subject is our inbox's. */
-static void on_status(struct consumers *cs, natsMsg *m, const char *status)
+static bool on_status(struct consumers *cs, natsMsg *m, struct error *e)
 {
-    const char *at = natsMsg_GetSubject(m) + strlen(inbox_prefix(cs->inbox)), *description = NULL;
+    const char *at = natsMsg_GetSubject(m) + strlen(inbox_prefix(cs->inbox)), *status = NULL, *description = NULL,
+               *left = NULL;
     char *end;
     size_t index = strtoul(at, &end, 10);
-    uint64_t number = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+    unsigned long epoch = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 
-    if (index >= cs->count || strcmp(status, "100") == 0)
-        return;
+    if (natsMsgHeader_Get(m, "Status", &status) != NATS_OK || !status || index >= cs->count ||
+        epoch != cs->at[index]->epoch)
+        return true;
     struct consumer *c = cs->at[index];
-    for (size_t i = 0; i < c->request_count; i++)
-        if (c->requests[i].number == number) {
-            drop_request(c, i);
-            break;
-        }
-    if (natsMsgHeader_Get(m, "Description", &description) != NATS_OK)
-        description = NULL;
-    /* 503: nobody listens for the consumer. 409: it was deleted, or too much is asked for, which ends by itself. */
-    if (strcmp(status, "503") == 0 || (description && strcasestr(description, "deleted")))
-        c->gone = true;
-}
-
-static struct consumer *consumer_of(struct consumers *cs, const char *stream, size_t stream_len, const char *name,
-                                    size_t name_len)
-{
-    for (size_t i = 0; i < cs->count; i++) {
-        struct consumer *c = cs->at[i];
-        if (strlen(c->stream) == stream_len && memcmp(c->stream, stream, stream_len) == 0 &&
-            strlen(c->name) == name_len && memcmp(c->name, name, name_len) == 0)
-            return c;
+    int code = atoi(status);
+    if (code == 100)
+        return true;
+    if (natsMsgHeader_Get(m, "Description", &description) != NATS_OK || !description)
+        description = "";
+    /* 404, 408: it has run out. What it did not bring is not on its way. */
+    if (natsMsgHeader_Get(m, "Nats-Pending-Messages", &left) == NATS_OK && left) {
+        unsigned long n = strtoul(left, NULL, 10);
+        c->asked -= n < c->asked ? (unsigned)n : c->asked;
+    } else {
+        c->asked = 0;
     }
-    return NULL;
+    if (code == 503 || strcasestr(description, "deleted")) {
+        c->attach = true;
+        c->retry = clock_monotonic() + (code == 503 ? RETRY_MS * MS : 0);
+    } else if (code == 400 || strcasestr(description, "push based") || strcasestr(description, "exceeded maxrequest")) {
+        return error_set(e, CENTRAL_CONFIG, "%s: consumer %s of %s: %s", bus_url(cs->bus), c->name, c->options.stream,
+                         description);
+    } else if (code == 409 && !strcasestr(description, "maxbytes")) {
+        /* A new leader, a server that shuts down, too much under way: not now. */
+        c->retry = clock_monotonic() + RETRY_MS * MS;
+    }
+    return true;
 }
 
 /* $JS.ACK.[domain.account.]stream.consumer.delivered.stream-seq.consumer-seq.time.pending[.token] */
+#define ACK_PREFIX "$JS.ACK."
 #define ACK_TOKENS_MAX 12
 
-static bool read_reply(struct consumers *cs, const char *reply, struct consumed *out)
+static bool token_is(const char *token, const char *text)
 {
-    const char *token[ACK_TOKENS_MAX + 1];
+    size_t n = strlen(text);
+
+    return strncmp(token, text, n) == 0 && token[n] == '.';
+}
+
+static bool read_reply(struct consumers *cs, const char *reply, struct consumed *out, uint64_t *number)
+{
+    const char *token[ACK_TOKENS_MAX];
     size_t n = 0;
 
-    if (!reply || strncmp(reply, "$JS.ACK.", 8) != 0)
-        return false;
     for (const char *at = reply; at && n < ACK_TOKENS_MAX; at = strchr(at, '.'), at += at ? 1 : 0)
         token[n++] = at;
     if (n < 9)
         return false;
-    size_t first = n >= 11 ? 4 : 2;
-    out->consumer = consumer_of(cs, token[first], (size_t)(token[first + 1] - token[first] - 1), token[first + 1],
-                                (size_t)(token[first + 2] - token[first + 1] - 1));
-    out->delivered = strtoull(token[first + 2], NULL, 10);
-    out->sequence = strtoull(token[first + 3], NULL, 10);
-    out->stored = strtoll(token[first + 5], NULL, 10) / 1000;
-    out->pending = strtoull(token[first + 6], NULL, 10);
+    const char **t = token + (n >= 11 ? 4 : 2);
+    for (size_t i = 0; i < cs->count && !out->consumer; i++)
+        if (token_is(t[0], cs->at[i]->options.stream) && token_is(t[1], cs->at[i]->name))
+            out->consumer = cs->at[i];
+    out->delivered = strtoull(t[2], NULL, 10);
+    out->sequence = strtoull(t[3], NULL, 10);
+    *number = strtoull(t[4], NULL, 10);
+    out->stored = strtoll(t[5], NULL, 10) / 1000;
+    out->pending = strtoull(t[6], NULL, 10);
     return out->consumer != NULL;
 }
 
-/* True when m is one to hand out. */
-static bool read_message(struct consumers *cs, natsMsg *m, struct consumed *out)
+/* 1: m is to be handed out. 0: it is not. -1: failed. */
+static int read_message(struct consumers *cs, natsMsg *m, struct consumed *out, struct error *e)
 {
-    const char *status = NULL;
+    const char *reply = natsMsg_GetReply(m);
+    uint64_t number = 0;
 
     *out = (struct consumed){.message = m};
-    if (natsMsg_IsNoResponders(m)) {
-        on_status(cs, m, "503");
-        return false;
-    }
-    if (!natsMsg_GetReply(m) || strncmp(natsMsg_GetReply(m), "$JS.ACK.", 8) != 0) {
-        if (natsMsgHeader_Get(m, "Status", &status) == NATS_OK && status)
-            on_status(cs, m, status);
-        return false;
-    }
-    if (!read_reply(cs, natsMsg_GetReply(m), out))
-        return false;
+    if (!reply || strncmp(reply, ACK_PREFIX, strlen(ACK_PREFIX)) != 0)
+        return on_status(cs, m, e) ? 0 : -1;
+    if (!read_reply(cs, reply, out, &number))
+        return 0;
     struct consumer *c = out->consumer;
+    c->asked -= c->asked > 0;
+    ask(c);
+    c->pending = out->pending;
+    if (c->options.no_ack) {
+        if (number != c->number + 1) {
+            /* One is missing, and would be for ever. */
+            c->attach = true;
+            return 0;
+        }
+        c->number = number;
+        if (c->attach || out->sequence <= c->last)
+            return 0;
+    } else {
+        if (set_has(&c->held, out->sequence))
+            return 0;
+        set_add(&c->held, out->sequence);
+    }
+    if (out->sequence > c->last)
+        c->last = out->sequence;
+    out->life = c->life;
     out->subject = natsMsg_GetSubject(m);
     out->data = natsMsg_GetData(m);
     out->len = (size_t)natsMsg_GetDataLength(m);
-    c->pending = out->pending;
-    if (out->sequence > c->last)
-        c->last = out->sequence;
-    if (c->request_count && --c->requests[0].left == 0)
-        drop_request(c, 0);
-    return true;
+    return 1;
+}
+
+/* The next of those that were taken from the inbox, 0 when there is none. */
+static int next_taken(struct consumers *cs, struct consumed *out, struct error *e)
+{
+    while (cs->next < cs->taken) {
+        natsMsg *m = cs->messages[cs->next++];
+        int got = read_message(cs, m, out, e);
+        if (got > 0)
+            return got;
+        natsMsg_Destroy(m);
+        if (got < 0)
+            return got;
+    }
+    return 0;
+}
+
+static int stopped(struct error *e)
+{
+    error_free(e);
+    return -1;
 }
 
 int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e)
 {
-    int64_t end = clock_monotonic() + (int64_t)timeout_ms * 1000;
+    int64_t end = 0;
 
+    if (++cs->turns % SIGNAL_EVERY == 0 && signals_stop())
+        return stopped(e);
     for (;;) {
-        while (cs->next < cs->taken) {
-            natsMsg *m = cs->messages[cs->next++];
-            if (read_message(cs, m, out))
-                return 1;
-            natsMsg_Destroy(m);
-        }
-        if (!ask_ahead(cs, e))
+        int got = next_taken(cs, out, e);
+        if (got)
+            return got;
+        if (!tend(cs, e))
             return -1;
-        int64_t left = timeout_ms < 0 ? TURN_MS : (end - clock_monotonic()) / 1000;
+        int64_t now = clock_monotonic();
+        if (!end)
+            end = now + timeout_ms * MS;
+        int64_t left = timeout_ms < 0 ? TURN_MS : (end - now) / MS;
         cs->next = 0;
         cs->taken = inbox_take(cs->inbox, left > TURN_MS ? TURN_MS : left > 0 ? (int)left : 0, true, &cs->messages);
+        if (!cs->taken && left > 0)
+            cs->taken = inbox_take(cs->inbox, 0, false, &cs->messages);
+        cs->empty = !cs->taken;
         if (cs->taken)
-            continue;
-        if (signals_stop()) {
-            error_free(e);
-            return -1;
-        }
-        if (timeout_ms >= 0 && clock_monotonic() >= end)
+            cs->heard = clock_monotonic();
+        else if (signals_stop())
+            return stopped(e);
+        else if (timeout_ms >= 0 && clock_monotonic() >= end)
             return 0;
     }
 }
 
-bool consumers_drained(struct consumers *cs, struct error *e)
+/* Asks the server how far c is: whether all was given, and settled. */
+static bool look(struct consumer *c, bool *drained, struct error *e)
 {
+    struct consumers *cs = c->all;
     struct buf answer = {0};
-    bool drained = cs->next == cs->taken;
+    struct json info;
+    char *subject = mem_format("CONSUMER.INFO.%s.%s", c->options.stream, c->name);
+    int code;
+    bool ok = bus_api(cs->bus, subject, "", 0, &answer, &info, &code, e);
 
-    for (size_t i = 0; i < cs->count; i++)
-        drained = drained && cs->at[i]->pending == 0;
-    for (size_t i = 0; drained && i < cs->count; i++) {
-        char *subject = mem_format("CONSUMER.INFO.%s.%s", cs->at[i]->stream, cs->at[i]->name);
-        struct json info;
-        int64_t unacknowledged = 0;
-        drained = bus_api(cs->bus, subject, "", 0, &answer, &info, NULL, e);
-        free(subject);
-        if (!drained)
-            break;
-        note_pending(cs->at[i], info);
-        json_int(json_get(info, "num_ack_pending"), &unacknowledged);
-        drained = cs->at[i]->pending == 0 && unacknowledged == 0;
+    free(subject);
+    if (ok) {
+        c->pending = number_in(info, "num_pending", NULL);
+        /* What is on its way was given, but has not come. */
+        bool here = c->options.no_ack ? number_in(info, "delivered", "consumer_seq") <= c->number
+                                      : number_in(info, "num_ack_pending", NULL) == 0;
+        *drained = *drained && c->pending == 0 && here;
+    } else {
+        *drained = false;
+        if (code == BUS_CONSUMER_NOT_FOUND || code == BUS_STREAM_NOT_FOUND)
+            c->attach = true;
+        ok = code || !bus_connected(cs->bus);
+        if (ok)
+            error_free(e);
     }
     buf_free(&answer);
+    return ok;
+}
+
+bool consumers_drained(struct consumers *cs, struct error *e)
+{
+    int64_t now = clock_monotonic();
+    bool quiet = now - cs->heard > QUIET_MS * MS, drained = true;
+
+    if (cs->next < cs->taken || !bus_connected(cs->bus) || bus_losses(cs->bus) != cs->losses ||
+        now - cs->looked < LOOK_MS * MS)
+        return false;
+    for (size_t i = 0; i < cs->count; i++)
+        if (cs->at[i]->attach || (cs->at[i]->pending && !quiet))
+            return false;
+    cs->looked = now;
+    for (size_t i = 0; i < cs->count && drained; i++)
+        if (!look(cs->at[i], &drained, e))
+            return false;
     return drained;
 }
 
-/* --- answering ----------------------------------------------------------------------------------------------------- */
+/* --- answering -----------------------------------------------------------------------------------------------------
+ */
 
 static bool answer(struct consumers *cs, const struct consumed *m, const char *text, struct error *e)
 {
-    if (m->consumer->options.no_ack)
+    struct consumer *c = m->consumer;
+
+    /* Of a stream that is no more: its sequence may be another message's now. */
+    if (c->options.no_ack || m->life != c->life)
         return true;
     natsStatus s = natsConnection_PublishString(bus_connection(cs->bus), natsMsg_GetReply(m->message), text);
-
     return s == NATS_OK || error_set(e, CENTRAL_UNAVAILABLE, "%s: %s", bus_url(cs->bus), natsStatus_GetText(s));
 }
 
@@ -498,26 +774,31 @@ bool consumers_sync(struct consumers *cs, struct error *e)
 
 void consumed_free(struct consumed *m)
 {
+    if (m->consumer && m->life == m->consumer->life)
+        set_remove(&m->consumer->held, m->sequence);
     natsMsg_Destroy(m->message);
     *m = (struct consumed){0};
 }
 
+/* What came and was not handed out is for somebody else. */
 static void give_back(struct consumers *cs)
 {
     struct consumed m;
 
-    for (;;) {
+    for (size_t i = 0; i < cs->count; i++)
+        cs->at[i]->attach = true; /* no more is asked for */
+    do {
         while (cs->next < cs->taken) {
             natsMsg *raw = cs->messages[cs->next++];
-            if (read_message(cs, raw, &m))
+            struct error ignored = {0};
+            if (read_message(cs, raw, &m, &ignored) > 0)
                 consumed_nak(cs, &m, NULL);
+            error_free(&ignored);
             natsMsg_Destroy(raw);
         }
         cs->next = 0;
         cs->taken = inbox_take(cs->inbox, 0, false, &cs->messages);
-        if (!cs->taken)
-            return;
-    }
+    } while (cs->taken);
 }
 
 void consumers_close(struct consumers *cs)
@@ -529,9 +810,9 @@ void consumers_close(struct consumers *cs)
     give_back(cs);
     for (size_t i = 0; i < cs->count; i++) {
         struct consumer *c = cs->at[i];
-        if (!c->durable && c->name && bus_connected(cs->bus)) {
-            /* It goes by itself after a minute; this is only tidier. */
-            char *subject = mem_format("CONSUMER.DELETE.%s.%s", c->stream, c->name);
+        if (!c->options.durable && bus_connected(cs->bus)) {
+            /* It goes by itself when nobody asks; this is only tidier. */
+            char *subject = mem_format("CONSUMER.DELETE.%s.%s", c->options.stream, c->name);
             struct json v;
             struct error e = {0};
             bus_api(cs->bus, subject, "", 0, &ignored, &v, NULL, &e);
@@ -540,9 +821,11 @@ void consumers_close(struct consumers *cs)
         }
         free_consumer(c);
     }
-    natsConnection_FlushTimeout(bus_connection(cs->bus), BUS_REQUEST_MS);
     buf_free(&ignored);
+    if (bus_connected(cs->bus))
+        natsConnection_FlushTimeout(bus_connection(cs->bus), BUS_REQUEST_MS);
     inbox_close(cs->inbox);
+    free(cs->unique);
     free(cs->at);
     free(cs);
 }

@@ -44,6 +44,7 @@ struct consumed {
     uint64_t pending;   /* messages of this consumer still to come */
     int64_t stored;     /* when the server took it, clock.h */
     natsMsg *message;
+    unsigned life;      /* for consumer.c */
 };
 /* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
  * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
