@@ -38,11 +38,10 @@ static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *m, vo
         i->coming.at = mem_resize(i->coming.at, i->coming.room * sizeof *i->coming.at);
     }
     i->coming.at[i->coming.count++] = m;
-    bool first = i->coming.count == 1;
+    /* The counter is far from its end, at most one per time it is emptied, so this neither blocks nor fails. */
+    if (i->coming.count == 1 && write(i->fd, &one, sizeof one) != sizeof one)
+        abort();
     pthread_mutex_unlock(&i->lock);
-    /* The counter is far from its end: at most one per time it is emptied. */
-    if (first && write(i->fd, &one, sizeof one) != sizeof one)
-        return;
 }
 
 struct inbox *inbox_open(struct bus *b, struct error *e)
@@ -85,13 +84,14 @@ size_t inbox_take(struct inbox *i, int timeout_ms, bool interruptible, natsMsg *
             return 0;
     }
     pthread_mutex_lock(&i->lock);
+    /* Under the lock: a message that arrives behind the swap must find the descriptor emptied, or its wake-up is lost. */
+    if (i->coming.count && read(i->fd, &times, sizeof times) < 0)
+        times = 0;
     struct list full = i->coming;
     i->coming = i->taken;
     i->coming.count = 0;
     i->taken = full;
     pthread_mutex_unlock(&i->lock);
-    if (full.count && read(i->fd, &times, sizeof times) < 0)
-        times = 0; /* emptied already: a later message is waited for anew */
     *list = i->taken.at;
     return i->taken.count;
 }
