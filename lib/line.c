@@ -120,18 +120,23 @@ static enum line_result fill(struct line_reader *r, struct error *e)
             return LINE_STOP;
         if (r->idle && !r->idle(r->idle_context))
             return LINE_STOP;
-        if (signals_wait(r->fd, false, -1) < 0)
-            return LINE_STOP;
     }
     for (;;) {
+        /* Interrupted by a signal that does not ask to leave, it looks again. */
+        if (signals_wait(r->fd, false, -1) < 0) {
+            if (signals_stop())
+                return LINE_STOP;
+            if (errno == EINTR)
+                continue;
+            error_set(e, CENTRAL_IO, "standard input: cannot wait for it: %s", strerror(errno));
+            return LINE_ERROR;
+        }
         ssize_t n = read(r->fd, buf_reserve(&r->buffer, READ_SIZE), READ_SIZE);
         if (n >= 0) {
             r->buffer.len += (size_t)n;
             r->end = n == 0;
             return LINE_OK;
         }
-        if (errno == EAGAIN && signals_wait(r->fd, false, -1) < 0)
-            return LINE_STOP;
         if (errno != EINTR && errno != EAGAIN) {
             error_set(e, CENTRAL_IO, "standard input: %s", strerror(errno));
             return LINE_ERROR;
