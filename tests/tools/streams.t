@@ -1,0 +1,82 @@
+#!/bin/bash
+# central-streams: what its page promises, against a real server.
+set -euo pipefail
+. "$(dirname "$0")/../tap.sh"
+
+# A request of the JetStream API, spoken by hand.
+api() {
+    local address=${NATS_URL#nats://}
+    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
+    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\nPING\r\n' "$1" "${#2}" "$2" >&8
+    while IFS= read -r -t 10 line <&8; do
+        [[ $line != PONG* ]] || break
+    done
+    exec 8>&-
+}
+
+exits 69 'no server' env NATS_URL=nats://127.0.0.1:1 central-streams list
+is "$(wc -l <err)" 1 '... one line says so'
+exits 64 'no command' central-streams
+exits 64 'an unknown command' central-streams destroy
+exits 64 'show without a name' central-streams show
+
+# streams.conf: every mistake has its place.
+wrong() {
+    printf '%s\n' "$2" >wrong.conf
+    exits 78 "$1" env NATS_URL=nats://127.0.0.1:1 central-streams -f wrong.conf list
+    like "$(cat err)" "wrong\.conf:$3: $4" "... at $3"
+}
+wrong 'too few words' 'A central.a.> 7d' 1:17 'a stream needs'
+wrong 'too many words' 'A central.a.> 7d 1GiB top more' 1:27 'one word too many'
+wrong 'a name with a dot' 'A.B central.a.> 7d 1GiB' 1:2 "a stream's name"
+wrong 'a name twice' $'A central.a.> 7d 1GiB\nA central.b.> 7d 1GiB' 2:1 'the name A stands in line 1'
+wrong 'a filter twice' $'A central.a.> 7d 1GiB\n\nB central.a.> 7d 1GiB' 3:3 'central.a.> belongs to A'
+wrong 'a filter twice in one line' 'A central.a.>,central.a.> 7d 1GiB' 1:15 '.*belongs to A'
+wrong 'a filter too wide' 'A central.> 7d 1GiB' 1:3 '.*not of the form'
+wrong 'a filter too narrow' 'A central.a.b.> 7d 1GiB' 1:3 '.*not of the form'
+wrong 'a filter of somebody else' 'A other.a.> 7d 1GiB' 1:3 '.*not of the form'
+wrong 'no duration' 'A central.a.> week 1GiB' 1:15 '.*no duration'
+wrong 'too short an age' 'A central.a.> 59m 1GiB' 1:15 'max-age: from 1h to 5y'
+wrong 'too long an age' 'A central.a.> 6y 1GiB' 1:15 'max-age: from 1h to 5y'
+wrong 'no size' 'A central.a.> 7d lots' 1:18 '.*no size'
+wrong 'too small' 'A central.a.> 7d 63MiB' 1:18 'max-bytes: at least 64MiB'
+wrong 'an unknown option' 'A central.a.> 7d 1GiB archive,bottom' 1:31 "unknown option 'bottom'"
+wrong 'replicas out of range' 'A central.a.> 7d 1GiB replicas=6' 1:32 'replicas: from 1 to 5'
+wrong 'a window beyond the age' 'A central.a.> 1h 1GiB duplicates=2h' 1:34 'duplicates: from'
+wrong 'nothing in it' '# nothing' '?.*' 'no stream in it'
+exits 78 'a file that is not there' central-streams -f no-such.conf list
+
+start_nats
+exits 1 'diff with an empty server' central-streams diff
+is "$(grep -c ': missing' out)" 8 '... all are missing'
+exits 0 'a dry run' central-streams apply --dry-run
+is "$(grep -c 'would be created' out)" 8 '... says what would be'
+is "$(central-streams list --json | jq -s 'map(select(.exists)) | length')" 0 '... and changes nothing'
+exits 0 'apply' central-streams apply
+is "$(grep -c ': created' out)" 8 '... creates all'
+exits 0 'diff then finds nothing' central-streams diff
+is "$(cat out)" '' '... at all'
+exits 0 'apply again' central-streams apply
+is "$(grep -c ': unchanged' out)" 8 '... changes nothing'
+is "$(central-streams show CENTRAL_META | jq -c '.config | [.subjects, .retention, .storage, .discard, .max_age, .max_bytes, .max_msgs, .duplicate_window, .num_replicas]')" \
+    '[["central.meta.>"],"limits","file","old",86400000000000,1073741824,-1,120000000000,1]' 'as the contract wants them'
+
+# A field that streams.conf does not speak of stays.
+config=$(central-streams show CENTRAL_WX | jq -c '.config + {description: "ours", max_msg_size: 500000, max_age: 7200000000000}')
+api STREAM.UPDATE.CENTRAL_WX "$config"
+exits 1 'drift' central-streams diff
+is "$(cat out)" $'CENTRAL_WX: differs\n    max_age: 2h -> 7d' '... is shown field by field'
+exits 0 'apply mends it' central-streams apply CENTRAL_WX
+is "$(central-streams show CENTRAL_WX | jq -c '.config | [.max_age, .description, .max_msg_size]')" '[604800000000000,"ours",500000]' \
+    '... and keeps what is not ours'
+
+api STREAM.CREATE.FOREIGN '{"name":"FOREIGN","subjects":["foreign.>"],"storage":"file"}'
+exits 0 'a stream that is not in the file' central-streams list
+like "$(grep FOREIGN out)" 'not in streams.conf' '... is listed as such'
+central-streams apply >/dev/null
+is "$(central-streams show FOREIGN | jq -r .config.name)" FOREIGN '... and left alone'
+exits 1 'show of one that is not there' central-streams show NOWHERE
+exits 78 'apply of one that is not in the file' central-streams apply FOREIGN
+ok 'list --json is JSON' bash -c 'central-streams list --json | jq -e . >/dev/null'
+exits 74 'a full disk' bash -c 'central-streams list >/dev/full'
+done_testing

@@ -1,0 +1,90 @@
+#!/bin/bash
+# central-subscribe: what its page promises.
+set -euo pipefail
+. "$(dirname "$0")/../tap.sh"
+
+exits 69 'no server' env NATS_URL=nats://127.0.0.1:1 central-subscribe --all
+is "$(wc -l <err)" 1 '... one line says so'
+exits 64 'two beginnings' central-subscribe --all --last
+exits 64 'a time that is none' central-subscribe --since yesteryear
+exits 64 'a durable with a dot' central-subscribe --durable a.b CENTRAL_WX
+
+start_nats
+central-streams apply >/dev/null
+exits 64 'neither stream nor subject' central-subscribe --all nothing.here
+exits 0 'empty streams end at once' central-subscribe --all
+is "$(cat out)" '' '... with nothing'
+
+for source in usgs_quake nws; do
+    central-fetch $source --from "$top/examples/feeds/$source.geojson" 2>/dev/null | central-normalize 2>/dev/null
+done >sent
+central-publish <sent >published
+quakes=$(grep -c '"centralsubject":"central.quake' published)
+alerts=$(grep -c '"centralsubject":"central.wx' published)
+
+exits 0 'all of all streams' central-subscribe --all
+is "$(sort out | md5sum)" "$(sort published | md5sum)" '... is what was published, byte for byte'
+exits 0 'all of a stream' central-subscribe --all CENTRAL_QUAKE
+is "$(wc -l <out)" "$quakes" '... and of no other'
+exits 0 'a subject with wildcards' central-subscribe --all 'central.wx.alert.us.*.county.>'
+is "$(jq -r .centralsubject out | sort)" "$(jq -r '.centralsubject | select(test("^central.wx.alert.us.[^.]*.county."))' published | sort)" '... matches as NATS does'
+exits 0 'two of them' central-subscribe --all CENTRAL_QUAKE 'central.wx.>'
+is "$(wc -l <out)" $((quakes + alerts)) '... give both'
+exits 0 'the last of each subject' central-subscribe --last 'central.quake.>'
+is "$(wc -l <out)" "$(grep '"centralsubject":"central.quake' published | jq -r .centralsubject | sort -u | wc -l)" '... one each'
+exits 0 'since an hour' central-subscribe --since 1h CENTRAL_QUAKE
+is "$(wc -l <out)" "$quakes" '... all of this test'
+exits 0 'since now' central-subscribe --since now CENTRAL_QUAKE
+is "$(wc -l <out)" 0 '... nothing'
+exits 0 'a number of events' central-subscribe --all -n 3 CENTRAL_QUAKE
+is "$(wc -l <out)" 3 '... and no more'
+
+# A durable goes on where it was.
+exits 0 'a durable' central-subscribe --all --durable desk -n 5 CENTRAL_QUAKE
+first=$(jq -r .id out)
+exits 0 'the same again' central-subscribe --all --durable desk CENTRAL_QUAKE
+is "$(printf '%s\n' "$first" "$(jq -r .id out)" | sort)" "$(grep '"centralsubject":"central.quake' published | jq -r .id | sort)" \
+    '... goes on behind what was read, and loses nothing'
+exits 0 'and again' central-subscribe --all --durable desk CENTRAL_QUAKE
+is "$(wc -l <out)" 0 '... has nothing more'
+exits 74 'what could not be written' bash -c 'central-subscribe --all --durable full CENTRAL_QUAKE >/dev/full'
+exits 0 '... comes again' central-subscribe --all --durable full CENTRAL_QUAKE
+is "$(wc -l <out)" "$quakes" '... all of it'
+
+# What is no event becomes a reject line; a pretty-printed event becomes one line.
+address=${NATS_URL#nats://}
+say() {
+    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
+    printf 'CONNECT {"verbose":false}\r\nPUB %s %d\r\n%s\r\nPING\r\n' "$1" "$(printf %s "$2" | wc -c)" "$2" >&8
+    while IFS= read -r -t 10 line <&8; do
+        [[ $line != PONG* ]] || break
+    done
+    exec 8>&-
+}
+say central.space.odd 'this is no event'
+say central.space.pretty "$(grep '"central.quake' published | head -n 1 | jq .)"
+wait_for 10 bash -c '[[ $(central-streams list --json CENTRAL_SPACE | jq .messages) == 2 ]]'
+exits 0 'foreign messages' central-subscribe --all CENTRAL_SPACE
+is "$(jq -r .type out | cut -d. -f1-3 | tr '\n' ' ')" 'central.meta.reject central.quake.event ' 'one is a reject, one an event, both a line'
+is "$(head -n 1 out | jq -r .data.original_text)" 'this is no event' 'the reject holds the original'
+like "$(cat err)" 'CENTRAL_SPACE: message 1 on central.space.odd: not JSON' 'stderr says which'
+
+# Following.
+central-subscribe 'central.quake.>' >followed 2>followed.err &
+follow=$!
+wait_for 10 bash -c '[[ $(central-streams show CENTRAL_QUAKE | jq .state.consumer_count) -ge 3 ]]'
+sed 's/"nn00900601"/"new-1"/g; s/"us7000zz0c"/"new-2"/g' published | grep '"new-[12]"' | central-publish >/dev/null
+ok 'what comes is written at once' wait_for 10 bash -c '[[ $(wc -l <followed) == 2 ]]'
+hub restart --nats >/dev/null
+sed 's/"nn00900601"/"new-3"/g' published | grep '"new-3"' | central-publish >/dev/null
+ok 'it goes on after the server came back' wait_for 20 grep -q new-3 followed
+kill -TERM $follow
+status=0
+wait $follow || status=$?
+is "$status" 0 'SIGTERM: leaves with 0'
+is "$(wc -l <followed)" 3 '... with whole lines, each once'
+
+exits 74 'a closed stdout' bash -c 'central-subscribe --all >&-'
+bash -c 'central-subscribe --all CENTRAL_QUAKE 2>pipe.err; echo $? >pipe.status' | head -n 1 >/dev/null
+is "$(cat pipe.err)" '' 'a reader that went away ends it quietly'
+done_testing
