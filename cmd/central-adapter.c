@@ -96,7 +96,8 @@ static char *about_text(const struct look *l, const char *name)
     return text ? text : mem_string("");
 }
 
-/* --- list ---------------------------------------------------------------------------------------------------------- */
+/* --- list ----------------------------------------------------------------------------------------------------------
+ */
 
 static void list_one(struct sources *s, const char *name)
 {
@@ -140,8 +141,8 @@ static enum central_exit list(struct sources *s)
     char **names = adapter_names();
 
     if (!s->json)
-        printf("%-17s %-9s %6s %-8s %-10s %9s %-9s %s\n", "NAME", "KIND", "EVERY", "", "CREDENTIAL", "LAST POLL", "STATE",
-               "TITLE");
+        printf("%-17s %-9s %6s %-8s %-10s %9s %-9s %s\n", "NAME", "KIND", "EVERY", "", "CREDENTIAL", "LAST POLL",
+               "STATE", "TITLE");
     for (char **name = names; *name; name++) {
         list_one(s, *name);
         free(*name);
@@ -150,11 +151,13 @@ static enum central_exit list(struct sources *s)
     return CENTRAL_OK;
 }
 
-/* --- show ---------------------------------------------------------------------------------------------------------- */
+/* --- show ----------------------------------------------------------------------------------------------------------
+ */
 
 static void show_setting(struct sources *s, struct json name, struct json about, struct json settings)
 {
-    char *key = json_string(name), *help = json_string(json_get(about, "help")), *type = json_string(json_get(about, "type"));
+    char *key = json_string(name), *help = json_string(json_get(about, "help")),
+         *type = json_string(json_get(about, "type"));
     struct json value = json_get(settings, key), choices = json_get(about, "enum");
 
     buf_add_format(&s->out, "  %-14s ", key);
@@ -218,7 +221,8 @@ static enum central_exit show(struct sources *s)
     return status;
 }
 
-/* --- status -------------------------------------------------------------------------------------------------------- */
+/* --- status --------------------------------------------------------------------------------------------------------
+ */
 
 /* Is the feed alive: 0 fresh, 1 stale or failing, 2 nobody can tell. */
 static enum central_exit status_one(struct sources *s, const char *name)
@@ -310,7 +314,8 @@ static enum central_exit status(struct sources *s)
     return worst;
 }
 
-/* --- check --------------------------------------------------------------------------------------------------------- */
+/* --- check ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Says what is wrong with the file as it stands; returns how much. */
 static unsigned complain(const char *name, const char *what)
@@ -349,8 +354,8 @@ static unsigned lint_about(const char *name, struct json about)
     return wrong;
 }
 
-/* A ? or try without catch in jq 1.6 swallows errors raised behind it: records would vanish. Comments and strings are left
- * out roughly: a # ends the line, a quote begins a string. */
+/* A ? or try without catch in jq 1.6 swallows errors raised behind it: records would vanish. Comments and strings are
+ * left out roughly: a # ends the line, a quote begins a string. */
 static unsigned lint_text(const char *name, const char *file)
 {
     struct buf text = {0};
@@ -372,8 +377,8 @@ static unsigned lint_text(const char *name, const char *file)
         } else if (!string && *at == '#') {
             comment = true;
         } else if (!string && *at == '?') {
-            char *what = mem_format("line %u: ? hides errors raised behind it (central-adapter(5)); use number, filled or if",
-                                    line);
+            char *what = mem_format(
+                "line %u: ? hides errors raised behind it (central-adapter(5)); use number, filled or if", line);
             wrong += complain(name, what);
             free(what);
         }
@@ -415,7 +420,8 @@ static unsigned run_cases(struct sources *s, const char *name, const char *file,
         struct error e = {0};
         if (!trial_case(file, name, dir, s->regen, &differences, &e)) {
             wrong++;
-            printf("%s: case %s: %s\n%s", name, entries[i]->d_name, e.text ? e.text : "differs", buf_text(&differences));
+            printf("%s: case %s: %s\n%s", name, entries[i]->d_name, e.text ? e.text : "differs",
+                   buf_text(&differences));
         }
         (*count)++;
         error_free(&e);
@@ -476,7 +482,8 @@ static enum central_exit check(struct sources *s)
     return worst;
 }
 
-/* --- preview ------------------------------------------------------------------------------------------------------- */
+/* --- preview -------------------------------------------------------------------------------------------------------
+ */
 
 struct preview {
     struct sources *s;
@@ -486,8 +493,9 @@ struct preview {
 /* What a person would call it: the first of these that the payload has. */
 static char *headline(struct json data)
 {
-    static const char *const names[] = {"headline", "title", "place", "IncidentName", "event", "description",
-                                        "message",  "monitoring_location_id", "name", "time_tag"};
+    static const char *const names[] = {"headline", "title",       "place",   "IncidentName",
+                                        "event",    "description", "message", "monitoring_location_id",
+                                        "name",     "time_tag"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *text = json_string(json_get(data, names[i]));
@@ -513,8 +521,8 @@ static void preview_event(void *closure, const char *line, size_t len)
     struct buf time = {0}, row = {0};
     char *category = json_string(ev.category), *text = headline(json_get(ev.data, "data"));
     clock_put(&time, ev.time, CLOCK_Z);
-    buf_add_format(&row, "%-20.19s %c %-38s %.100s", buf_text(&time), ev.severity < 0 ? '-' : '0' + ev.severity, category,
-                   text);
+    buf_add_format(&row, "%-20.19s %c %-38s %.100s", buf_text(&time), ev.severity < 0 ? '-' : '0' + ev.severity,
+                   category, text);
     log_harmless(&p->s->out, row.data, row.len);
     put_line(p->s);
     buf_free(&time);
@@ -539,8 +547,8 @@ static void preview_report(void *closure, const struct event *report, const stru
     (void)closure;
     json_int(json_get(report->data, "items"), &items);
     fflush(stdout);
-    log_info("%s, %lld items: %llu events, %llu skipped, %llu outside the region, %llu rejected", state, (long long)items,
-             (unsigned long long)counts->events, (unsigned long long)counts->skipped,
+    log_info("%s, %lld items: %llu events, %llu skipped, %llu outside the region, %llu rejected", state,
+             (long long)items, (unsigned long long)counts->events, (unsigned long long)counts->skipped,
              (unsigned long long)counts->outside, (unsigned long long)counts->rejected);
     free(state);
 }
@@ -571,7 +579,8 @@ static enum central_exit preview(struct sources *s)
     return exit_status;
 }
 
-/* --- set, enable, disable ------------------------------------------------------------------------------------------ */
+/* --- set, enable, disable ------------------------------------------------------------------------------------------
+ */
 
 static bool write_settings(const char *name, char *const *pairs, size_t count, struct error *e)
 {
@@ -659,15 +668,16 @@ static enum central_exit disable(struct sources *s)
     return worst;
 }
 
-/* --- the program --------------------------------------------------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------------------------------------------------
+ */
 
 static const struct command {
     const char *name;
     enum central_exit (*run)(struct sources *);
     bool needs_name;
-} commands[] = {{"list", list, false},      {"show", show, true},     {"status", status, false},
-                {"check", check, false},    {"preview", preview, true}, {"set", set, true},
-                {"enable", enable, true},   {"disable", disable, true}};
+} commands[] = {{"list", list, false},    {"show", show, true},       {"status", status, false},
+                {"check", check, false},  {"preview", preview, true}, {"set", set, true},
+                {"enable", enable, true}, {"disable", disable, true}};
 
 static const struct argp_option options[] = {
     {"json", 'j', 0, 0, "Write JSON, one object a line", 0},
@@ -706,12 +716,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse,
+    static const struct argp argp = {options,
+                                     parse,
                                      "list\nshow NAME...\nstatus [NAME...]\ncheck [NAME|FILE.jq...]\npreview NAME\n"
                                      "set NAME KEY=VALUE...\nenable NAME...\ndisable NAME...",
                                      "Show the sources and whether they are alive, try them, change their settings.\v"
                                      "Manual: central-adapter(1), central-adapter(5)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct sources s = {0};
     const struct command *c = NULL;
     enum central_exit exit_status = CENTRAL_USAGE;

@@ -163,10 +163,14 @@ static enum central_exit run(struct fetch *f)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "NAME",
+    static const struct argp argp = {options,
+                                     parse,
+                                     "NAME",
                                      "Poll one source once; write raw events and a poll report to standard output.\v"
                                      "Manual: central-fetch(1)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct fetch f = {0};
 
     tool_start("central-fetch");

@@ -167,10 +167,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, NULL,
+    static const struct argp argp = {options,
+                                     parse,
+                                     NULL,
                                      "Turn raw events on standard input into canonical events on standard output.\v"
                                      "Manual: central-normalize(1)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct normalize n = {0};
     struct filter filter = {.event = on_event, .bad = on_bad, .closure = &n, .writer = &n.out};
 

@@ -233,7 +233,8 @@ static enum central_exit run(struct publish *p)
 
     p->options.done = on_done;
     p->options.closure = p;
-    if (!p->dry_run && (!(p->bus = bus_open(log_tool(), &e)) || !(p->publisher = publisher_open(p->bus, &p->options, &e))))
+    if (!p->dry_run &&
+        (!(p->bus = bus_open(log_tool(), &e)) || !(p->publisher = publisher_open(p->bus, &p->options, &e))))
         return log_failure(&e);
     enum central_exit status = filter_run(&filter);
     /* After a lost server there is nothing in flight any more; after anything else there may be. */
@@ -251,10 +252,14 @@ static enum central_exit run(struct publish *p)
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, NULL,
+        options,
+        parse,
+        NULL,
         "Publish events from standard input to JetStream; echo each line once it is acknowledged.\v"
         "Manual: central-publish(1)",
-        NULL, NULL, NULL};
+        NULL,
+        NULL,
+        NULL};
     struct publish p = {0};
 
     tool_start("central-publish");

@@ -33,7 +33,7 @@ static bool look_at(struct streams *s, const struct stream *st, struct look *l, 
     *l = (struct look){0};
     if (!stream_info(s->bus, st->name, &l->answer, &l->info, &l->missing, e) && !l->missing)
         return false;
-    l->differing = stream_diff(st, l->missing ? (struct json){0} : l->info, &l->diff);
+    l->differing = stream_diff(st, l->missing ? json_absent : l->info, &l->diff);
     return true;
 }
 
@@ -109,8 +109,8 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
         json_put_member_int(&s->out, "bytes", state_int(l->info, "bytes"));
         json_put_member_int(&s->out, "first_seq", state_int(l->info, "first_seq"));
         json_put_member_int(&s->out, "last_seq", state_int(l->info, "last_seq"));
-        json_put_member(&s->out, "last_time", newest(l->info) ? json_get_path(l->info, "state", "last_ts", NULL)
-                                                               : (struct json){0});
+        json_put_member(&s->out, "last_time",
+                        newest(l->info) ? json_get_path(l->info, "state", "last_ts", NULL) : json_absent);
         json_put_member_int(&s->out, "consumers", state_int(l->info, "consumer_count"));
     }
     put_diff(&s->out, &l->diff);
@@ -118,7 +118,8 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
     put_line(s);
 }
 
-/* --- list ---------------------------------------------------------------------------------------------------------- */
+/* --- list ----------------------------------------------------------------------------------------------------------
+ */
 
 static void put_row(struct streams *s, const struct stream *st, const struct look *l)
 {
@@ -134,7 +135,10 @@ static void put_row(struct streams *s, const struct stream *st, const struct loo
     size_put(&max_bytes, st->max_bytes);
     buf_add_format(&s->out, "%-18s %-21s %9lld %11s %7s %8s %9s  %s", st->name, st->subjects[0],
                    (long long)state_int(l->info, "messages"), buf_text(&bytes), buf_text(&age), buf_text(&max_age),
-                   buf_text(&max_bytes), l->missing ? "missing" : l->differing ? "differs" : "as streams.conf");
+                   buf_text(&max_bytes),
+                   l->missing     ? "missing"
+                   : l->differing ? "differs"
+                                  : "as streams.conf");
     put_line(s);
     buf_free(&age);
     buf_free(&bytes);
@@ -149,7 +153,8 @@ static bool list_others(struct streams *s, struct error *e)
     struct json v, name;
     bool ok = bus_api(s->bus, "STREAM.NAMES", "", 0, &answer, &v, NULL, e);
 
-    for (struct json_iter i = ok ? json_walk(json_get(v, "streams")) : (struct json_iter){0}; json_next(&i, NULL, &name);) {
+    for (struct json_iter i = ok ? json_walk(json_get(v, "streams")) : (struct json_iter){0};
+         json_next(&i, NULL, &name);) {
         char *text = json_string(name);
         if (text && !stream_named(&s->list, text) && chosen(s, text)) {
             if (s->json) {
@@ -188,7 +193,8 @@ static enum central_exit list(struct streams *s, struct error *e)
     return list_others(s, e) ? CENTRAL_OK : e->status;
 }
 
-/* --- show ---------------------------------------------------------------------------------------------------------- */
+/* --- show ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The server's own JSON, config and state, whatever it knows. */
 static enum central_exit show(struct streams *s, struct error *e)
@@ -211,7 +217,8 @@ static enum central_exit show(struct streams *s, struct error *e)
     return CENTRAL_OK;
 }
 
-/* --- diff, apply --------------------------------------------------------------------------------------------------- */
+/* --- diff, apply ---------------------------------------------------------------------------------------------------
+ */
 
 static void put_changes(struct streams *s, const struct stream *st, const struct look *l, const char *done)
 {
@@ -278,7 +285,8 @@ static enum central_exit apply(struct streams *s, struct error *e)
     return CENTRAL_OK;
 }
 
-/* --- the program --------------------------------------------------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------------------------------------------------
+ */
 
 static const struct command {
     const char *name;
@@ -292,11 +300,10 @@ static const struct command {
     {"apply", apply, true, false},
 };
 
-static const struct argp_option options[] = {
-    {"file", 'f', "FILE", 0, "Read this streams.conf", 0},
-    {"json", 'j', 0, 0, "Write JSON, one object per stream", 0},
-    {"dry-run", 'n', 0, 0, "Change nothing, say what would be", 0},
-    {0}};
+static const struct argp_option options[] = {{"file", 'f', "FILE", 0, "Read this streams.conf", 0},
+                                             {"json", 'j', 0, 0, "Write JSON, one object per stream", 0},
+                                             {"dry-run", 'n', 0, 0, "Change nothing, say what would be", 0},
+                                             {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -351,10 +358,14 @@ static enum central_exit run(struct streams *s, const struct command *c)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "list|show|diff|apply [STREAM...]",
+    static const struct argp argp = {options,
+                                     parse,
+                                     "list|show|diff|apply [STREAM...]",
                                      "Show JetStream's streams, and make them as streams.conf wants.\v"
                                      "Manual: central-streams(1)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct streams s = {0};
 
     tool_start("central-streams");

@@ -164,8 +164,8 @@ static bool acknowledge(struct subscribe *s, struct error *e)
     return ok;
 }
 
-/* A message that is no event, whoever sent it, becomes a reject line: every line stays an event. A foreign publisher may
- * have put white space between tokens. */
+/* A message that is no event, whoever sent it, becomes a reject line: every line stays an event. A foreign publisher
+ * may have put white space between tokens. */
 static void write_message(struct subscribe *s, const struct consumed *m)
 {
     struct event ev;
@@ -238,10 +238,14 @@ static enum central_exit run(struct subscribe *s)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "[SUBJECT|STREAM...]",
+    static const struct argp argp = {options,
+                                     parse,
+                                     "[SUBJECT|STREAM...]",
                                      "Write events of JetStream to standard output, one per line.\v"
                                      "Manual: central-subscribe(1)",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct subscribe s = {0};
 
     tool_start("central-subscribe");

@@ -15,8 +15,8 @@
 #define ADAPTER_EVERY_DEFAULT 60
 #define SETTINGS_FILE_MAX (16 * 1024 * 1024) /* a region may be a detailed polygon */
 
-/* What stands behind the adapter's own text. `input` gives what C put at hand, so that nothing has to be compiled in and one
- * compilation serves every call. */
+/* What stands behind the adapter's own text. `input` gives what C put at hand, so that nothing has to be compiled in
+ * and one compilation serves every call. */
 static const char dispatch[] = "\n"
                                "input as $c | if $c.op == \"event\" then event\n"
                                "elif $c.op == \"paths\" then path(items)\n"
@@ -40,7 +40,8 @@ struct adapter {
     struct mapping_region region;
 };
 
-/* --- finding ------------------------------------------------------------------------------------------------------- */
+/* --- finding -------------------------------------------------------------------------------------------------------
+ */
 
 /* The folders, NULL-terminated; the caller frees each and the array. */
 static char **folders(void)
@@ -131,7 +132,8 @@ char **adapter_names(void)
     return names;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------------------------------
+ */
 
 static void keep_message(void *closure, jv message)
 {
@@ -169,7 +171,8 @@ static void start(struct adapter *a, const char *op, jv input)
     jq_start(a->jq, input, 0);
 }
 
-/* The next result. False at the end, or with e when the program fails; *said is true when it said so itself (error(...)). */
+/* The next result. False at the end, or with e when the program fails; *said is true when it said so itself
+ * (error(...)). */
 static bool next(struct adapter *a, jv *result, struct error *e)
 {
     jv v = jq_next(a->jq);
@@ -205,12 +208,13 @@ static bool once(struct adapter *a, const char *op, jv input, struct buf *out, s
         error_free(&failed);
         return false;
     }
-    bool ok = value_put(out, result, (struct json){0}, e) || error_prefix(e, "%s: %s", a->file, op);
+    bool ok = value_put(out, result, json_absent, e) || error_prefix(e, "%s: %s", a->file, op);
     jv_free(result);
     return ok;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------------------------
+ */
 
 static bool compile(struct adapter *a, struct error *e)
 {
@@ -387,7 +391,8 @@ int64_t adapter_every(const struct adapter *a)
     return json_int(json_get(a->about, "every"), &every) && every > 0 ? every : ADAPTER_EVERY_DEFAULT;
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 
 bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out,
                       struct error *e)
@@ -509,8 +514,8 @@ bool adapter_items(struct adapter *a, struct json answer, const struct adapter_c
     return ok;
 }
 
-bool adapter_events(struct adapter *a, struct json record, const struct adapter_context *c, const struct adapter_sink *s,
-                    struct adapter_counts *counts, struct error *e)
+bool adapter_events(struct adapter *a, struct json record, const struct adapter_context *c,
+                    const struct adapter_sink *s, struct adapter_counts *counts, struct error *e)
 {
     struct error failed = {0};
     struct buf line = {0};

@@ -27,7 +27,8 @@ struct settings {
 
 static void free_settings(struct settings *s)
 {
-    char **all[] = {&s->url, &s->user, &s->password, &s->token, &s->creds, &s->nkey, &s->nkey_public, &s->ca, &s->cert, &s->key};
+    char **all[] = {&s->url,  &s->user,        &s->password, &s->token, &s->creds,
+                    &s->nkey, &s->nkey_public, &s->ca,       &s->cert,  &s->key};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (*all[i])
@@ -250,7 +251,8 @@ struct bus *bus_open(const char *name, struct error *e)
     if (st == NATS_OK)
         return b;
     error_set(e, status_of(st), "%s: %s", b->url,
-              st == NATS_NO_SERVER ? "no server answers (connection refused, or no such host)" : natsStatus_GetText(st));
+              st == NATS_NO_SERVER ? "no server answers (connection refused, or no such host)"
+                                   : natsStatus_GetText(st));
     bus_close(b);
     return NULL;
 }

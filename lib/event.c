@@ -9,8 +9,11 @@
 
 /* CloudEvents 1.0: attribute names of lower case letters and digits, at most 20 of them. */
 #define ATTRIBUTE_NAME_MAX 20
+/* A reject's reason and source may quote what upstream sent: so much of each is kept. */
+#define REASON_MAX (8 * 1024)
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
 
 struct member {
     const char *name;
@@ -22,16 +25,15 @@ static bool refuse(struct error *e, const char *what)
     return error_set(e, CENTRAL_REJECTED, "%s", what);
 }
 
-/* Spreads an object's members over the values of a table. A name of the table that stands twice is refused: two readers
- * might take two different values. */
+/* Spreads an object's members over the values of a table. A name of the table that stands twice, however it is escaped,
+ * is refused: two readers might take two different values. */
 static bool spread(struct json object, const struct member *table, size_t count, const char *where, struct error *e)
 {
     struct json name, value;
 
     for (struct json_iter i = json_walk(object); json_next(&i, &name, &value);)
         for (size_t m = 0; m < count; m++) {
-            size_t n = strlen(table[m].name);
-            if (name.len != n + 2 || memcmp(name.at + 1, table[m].name, n) != 0)
+            if (!json_equals(name, table[m].name))
                 continue;
             if (json_exists(*table[m].value))
                 return error_set(e, CENTRAL_REJECTED, "%s%s: there twice", where, table[m].name);
@@ -58,7 +60,7 @@ static bool plain_string(struct json v, size_t max)
     if (json_kind(v) != JSON_STRING || v.len <= 2)
         return false;
     if (!memchr(v.at, '\\', v.len))
-        return v.len - 2 <= max;
+        return v.len - 2 <= max && !memchr(v.at, 0x7f, v.len);
     struct buf b = {0};
     json_decode(v, &b);
     bool ok = b.len <= max;
@@ -81,6 +83,13 @@ static bool exact_time(struct json v, enum clock_form form, int64_t *out)
     return ok;
 }
 
+static bool only_digits(struct json number)
+{
+    size_t sign = *number.at == '-';
+
+    return strspn(number.at + sign, "0123456789") >= number.len - sign;
+}
+
 static bool check_attributes(struct json envelope, struct error *e)
 {
     struct json name, value;
@@ -99,9 +108,11 @@ static bool check_attributes(struct json envelope, struct error *e)
         case JSON_STRING:
         case JSON_TRUE:
         case JSON_FALSE:
+        case JSON_NULL:
             break;
         case JSON_NUMBER:
-            if (json_int(value, &n) && n >= INT32_MIN && n <= INT32_MAX)
+            /* CloudEvents writes an integer as digits only: 5.0 and 5e0 are floats to its readers. */
+            if (json_int(value, &n) && n >= INT32_MIN && n <= INT32_MAX && only_digits(value))
                 break;
             /* fallthrough */
         default:
@@ -234,8 +245,11 @@ static bool check_canonical(struct event *ev, const struct canonical *c, struct 
 
     if (!json_equals(c->schema, EVENT_SCHEMA_VERSION))
         return refuse(e, "centralschemaversion: not \"" EVENT_SCHEMA_VERSION "\"");
-    if (json_kind(ev->category) != JSON_STRING || !tokens_ok(ev->category.at + 1, ev->category.len - 2))
-        return refuse(e, "centralcategory: not of tokens [a-z0-9_-] joined by dots");
+    if (json_kind(ev->category) != JSON_STRING || ev->category.len - 2 > EVENT_SUBJECT_MAX ||
+        !tokens_ok(ev->category.at + 1, ev->category.len - 2))
+        return error_set(e, CENTRAL_REJECTED,
+                         "centralcategory: not of tokens [a-z0-9_-] joined by dots, at most %d bytes",
+                         EVENT_SUBJECT_MAX);
     if (ev->type.len != ev->category.len + 11 || memcmp(ev->type.at + 1, "central.", 8) != 0 ||
         memcmp(ev->type.at + 9, ev->category.at + 1, ev->category.len - 2) != 0 ||
         memcmp(ev->type.at + ev->type.len - 4, ".v1\"", 4) != 0)
@@ -274,7 +288,7 @@ static bool check_canonical(struct event *ev, const struct canonical *c, struct 
         return false;
     if (json_kind(c->payload) != JSON_OBJECT)
         return refuse(e, "data.data: not an object");
-    if (json_exists(c->removes)) {
+    if (json_exists(c->removes) || json_exists(c->removes_revision)) {
         if (!plain_string(c->removes, EVENT_ID_MAX) || !json_int(c->removes_revision, &ev->removes_revision) ||
             ev->removes_revision < 1)
             return refuse(e, "data.removes: not an event's id with removes_revision from 1 on");
@@ -285,7 +299,10 @@ static bool check_canonical(struct event *ev, const struct canonical *c, struct 
 
 static bool check_meta(struct event *ev, struct error *e)
 {
-    if (!subject_ok(ev->subject))
+    static const char first[] = "central.meta.";
+
+    if (!subject_ok(ev->subject) || ev->subject.len - 2 < sizeof first ||
+        memcmp(ev->subject.at + 1, first, sizeof first - 1) != 0)
         return refuse(e, "centralsubject: not of the form central.meta.<token>...");
     if (json_kind(ev->data) != JSON_OBJECT)
         return refuse(e, "data: not an object");
@@ -313,16 +330,11 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
                                       {"centraladapter", &raw_adapter},
                                       {"centraltag", &ev.tag},
                                       {"data", &ev.data}};
-    const struct member event[] = {{"id", &ev.event_id},
-                                   {"adapter", &ev.adapter},
-                                   {"category", &c.category},
-                                   {"time", &c.time},
-                                   {"expires", &c.expires},
-                                   {"severity", &c.event_severity},
-                                   {"geo", &c.geo},
-                                   {"data", &c.payload},
-                                   {"removes", &c.removes},
-                                   {"removes_revision", &c.removes_revision}};
+    const struct member event[] = {{"id", &ev.event_id},      {"adapter", &ev.adapter},
+                                   {"category", &c.category}, {"time", &c.time},
+                                   {"expires", &c.expires},   {"severity", &c.event_severity},
+                                   {"geo", &c.geo},           {"data", &c.payload},
+                                   {"removes", &c.removes},   {"removes_revision", &c.removes_revision}};
 
     if (!json_check(text, len, &ev.line, e))
         return false;
@@ -330,6 +342,10 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
         return refuse(e, "not an event: no JSON object");
     if (!spread(ev.line, envelope, sizeof envelope / sizeof *envelope, "", e) || !check_attributes(ev.line, e))
         return false;
+    /* A null attribute is an absent one. */
+    for (size_t i = 0; i < sizeof envelope / sizeof *envelope; i++)
+        if (envelope[i].value != &ev.data && json_kind(*envelope[i].value) == JSON_NULL)
+            *envelope[i].value = (struct json){0};
     if (!json_equals(specversion, "1.0"))
         return refuse(e, "not an event: specversion is not \"1.0\"");
     if (!plain_string(ev.id, EVENT_ID_MAX + 16))
@@ -350,6 +366,8 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
         ev.adapter = raw_adapter;
         if (!adapter_ok(ev.adapter))
             return refuse(e, "centraladapter: no adapter's name");
+        if (json_exists(ev.tag) && json_kind(ev.tag) != JSON_STRING)
+            return refuse(e, "centraltag: not a string");
         *out = ev;
         return true;
     }
@@ -373,14 +391,15 @@ void event_put_message_id(struct buf *out, const struct event *ev)
     json_decode(ev->id, out);
     buf_add_char(out, ':');
     if (ev->kind != EVENT_CANONICAL) {
-        buf_add(out, ev->type.at + 1, ev->type.len - 2);
+        json_decode(ev->type, out);
         return;
     }
     buf_add(out, ev->category.at + 1, ev->category.len - 2);
     buf_add_format(out, ":%08x", (unsigned)(json_hash(ev->data).high >> 32));
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------------------
+ */
 
 const char *event_source(void)
 {
@@ -491,9 +510,37 @@ static size_t cut(const char *text, size_t len, size_t max)
 {
     if (len <= max)
         return len;
-    while (max && ((unsigned char)text[max] & 0xc0) == 0x80)
-        max--;
+    for (size_t n = max; n && max - n < 4; n--)
+        if (((unsigned char)text[n] & 0xc0) != 0x80)
+            return n;
+    /* Not UTF-8 anyway. */
     return max;
+}
+
+/* True if v is nested at most depth deep. */
+static bool nested_at_most(struct json v, int depth)
+{
+    struct json value;
+    enum json_kind kind = json_kind(v);
+
+    if (kind != JSON_ARRAY && kind != JSON_OBJECT)
+        return true;
+    if (depth <= 0)
+        return false;
+    for (struct json_iter i = json_walk(v); json_next(&i, NULL, &value);)
+        if (!nested_at_most(value, depth - 1))
+            return false;
+    return true;
+}
+
+/* Of a text that others may have written; NULL gives null. */
+static void put_beginning(struct buf *out, const char *name, const char *text)
+{
+    json_put_name(out, name);
+    if (text)
+        json_put_string(out, text, cut(text, strlen(text), REASON_MAX));
+    else
+        json_put_null(out);
 }
 
 static void put_original(struct buf *out, const struct reject *r)
@@ -501,7 +548,9 @@ static void put_original(struct buf *out, const struct reject *r)
     struct json value;
     bool whole = !r->original_total;
 
-    if (whole && r->original_len <= REJECT_JSON_MAX && json_check(r->original, r->original_len, &value, NULL)) {
+    /* The reject itself is two levels around it. */
+    if (whole && r->original_len <= REJECT_JSON_MAX && json_check(r->original, r->original_len, &value, NULL) &&
+        nested_at_most(value, JSON_MAX_DEPTH - 2)) {
         json_put_member(out, "original", value);
         return;
     }
@@ -521,22 +570,23 @@ static void put_original(struct buf *out, const struct reject *r)
 void event_put_reject(struct buf *out, const struct reject *r)
 {
     struct buf id = {0}, subject = {0}, hashed = {0};
+    const char *adapter = adapter_name_ok(r->adapter, strlen(r->adapter)) ? r->adapter : "unknown";
 
     /* The same record refused again for the same reason is the same reject. */
-    buf_add_format(&hashed, "%s\n%s\n%s\n", r->adapter, r->stage, r->reason);
+    buf_add_format(&hashed, "%s\n%s\n%s\n", adapter, r->stage, r->reason);
     buf_add(&hashed, r->original, r->original_len);
     buf_add_text(&id, "reject:");
     json_put_hash(&id, json_hash_bytes(hashed.data, hashed.len));
     buf_add_text(&subject, "central.meta.reject.");
-    event_put_token(&subject, r->adapter, strlen(r->adapter));
+    event_put_token(&subject, adapter, strlen(adapter));
     begin_envelope(out, buf_text(&id), event_source(), EVENT_TYPE_REJECT, clock_now());
     json_put_member_text(out, "centralsubject", buf_text(&subject));
     json_put_name(out, "data");
     json_begin(out, '{');
-    json_put_member_text(out, "adapter", r->adapter);
+    json_put_member_text(out, "adapter", adapter);
     json_put_member_text(out, "stage", r->stage);
-    json_put_member_text(out, "reason", r->reason);
-    json_put_member_text(out, "source", r->source);
+    put_beginning(out, "reason", r->reason);
+    put_beginning(out, "source", r->source);
     if (r->line)
         json_put_member_int(out, "line", (int64_t)r->line);
     put_original(out, r);

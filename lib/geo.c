@@ -17,14 +17,15 @@ struct geo {
     struct buf message; /* the last GEOS said */
 };
 
-/* What the vertices as sent tell, and the geometry for computing. A point needs no GEOS until somebody asks for more. */
+/* What the vertices as sent tell, and the geometry for computing. A point needs no GEOS until somebody asks for more.
+ */
 struct geo_shape {
     double sum[2];
     uint64_t vertices;
     double box[4];
     bool point;
-    GEOSGeometry *geometry;                 /* NULL for a point not yet made */
-    const GEOSPreparedGeometry *prepared;   /* made at the second question */
+    GEOSGeometry *geometry;               /* NULL for a point not yet made */
+    const GEOSPreparedGeometry *prepared; /* made at the second question */
     unsigned asked;
 };
 
@@ -100,7 +101,8 @@ struct geo_shape *geo_point(struct geo *g, double lon, double lat)
     return s;
 }
 
-/* --- GeoJSON ------------------------------------------------------------------------------------------------------- */
+/* --- GeoJSON -------------------------------------------------------------------------------------------------------
+ */
 
 struct reading {
     struct geo *g;
@@ -205,8 +207,7 @@ static GEOSGeometry *repaired(struct reading *r, GEOSGeometry *geometry)
 /* a with b combined; takes both. */
 static GEOSGeometry *combined(struct reading *r, GEOSGeometry *a, GEOSGeometry *b, bool hole)
 {
-    GEOSGeometry *both =
-        hole ? GEOSDifference_r(r->g->geos, a, b) : GEOSUnion_r(r->g->geos, a, b);
+    GEOSGeometry *both = hole ? GEOSDifference_r(r->g->geos, a, b) : GEOSUnion_r(r->g->geos, a, b);
 
     GEOSGeom_destroy_r(r->g->geos, a);
     GEOSGeom_destroy_r(r->g->geos, b);
@@ -243,8 +244,8 @@ static GEOSGeometry *read_polygon(struct reading *r, struct json rings)
 
 static GEOSGeometry *read_any(struct reading *r, struct json v, int depth);
 
-static GEOSGeometry *read_several(struct reading *r, struct json list, GEOSGeometry *(*one)(struct reading *, struct json),
-                                  int type, int depth)
+static GEOSGeometry *read_several(struct reading *r, struct json list,
+                                  GEOSGeometry *(*one)(struct reading *, struct json), int type, int depth)
 {
     GEOSGeometry **parts = mem_alloc_array(json_count(list), sizeof *parts);
     struct json v;
@@ -329,7 +330,8 @@ struct geo_shape *geo_read(struct geo *g, struct json geometry, struct error *e)
     return NULL;
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 
 static GEOSGeometry *geometry_of(struct geo *g, const struct geo_shape *s)
 {
@@ -445,7 +447,8 @@ bool geo_intersects(struct geo *g, const struct geo_shape *a, const struct geo_s
     return GEOSIntersects_r(g->geos, one, other) == 1;
 }
 
-/* --- regions ------------------------------------------------------------------------------------------------------- */
+/* --- regions -------------------------------------------------------------------------------------------------------
+ */
 
 static GEOSGeometry *read_box(struct reading *r, struct json v)
 {
@@ -462,7 +465,8 @@ static GEOSGeometry *read_box(struct reading *r, struct json v)
         return NULL;
     }
     if (!(box[2] > box[0] && box[0] >= -180 && box[2] <= 180)) {
-        error_set(r->e, CENTRAL_CONFIG, "east must be right of west, both from -180 to 180 (over the antimeridian: two boxes)");
+        error_set(r->e, CENTRAL_CONFIG,
+                  "east must be right of west, both from -180 to 180 (over the antimeridian: two boxes)");
         return NULL;
     }
     count_vertex(r->s, box[0], box[1]);

@@ -236,7 +236,8 @@ static void set_up(struct http *h, const struct http_request *r, struct transfer
         curl_easy_setopt(c, CURLOPT_CAINFO, bundle);
 }
 
-static bool failed(struct http *h, const struct http_request *r, CURLcode code, const struct transfer *t, struct error *e)
+static bool failed(struct http *h, const struct http_request *r, CURLcode code, const struct transfer *t,
+                   struct error *e)
 {
     char *shown = message_url(r->url);
 

@@ -84,7 +84,8 @@ size_t inbox_take(struct inbox *i, int timeout_ms, bool interruptible, natsMsg *
             return 0;
     }
     pthread_mutex_lock(&i->lock);
-    /* Under the lock: a message that arrives behind the swap must find the descriptor emptied, or its wake-up is lost. */
+    /* Under the lock: a message that arrives behind the swap must find the descriptor emptied, or its wake-up is lost.
+     */
     if (i->coming.count && read(i->fd, &times, sizeof times) < 0)
         times = 0;
     struct list full = i->coming;

@@ -405,15 +405,15 @@ struct json json_at(struct json v, long index)
     struct json value;
 
     if (json_kind(v) != JSON_ARRAY)
-        return (struct json){0};
+        return json_absent;
     if (index < 0)
         index += (long)json_count(v);
     if (index < 0)
-        return (struct json){0};
+        return json_absent;
     for (struct json_iter i = json_walk(v); json_next(&i, NULL, &value);)
         if (index-- == 0)
             return value;
-    return (struct json){0};
+    return json_absent;
 }
 
 size_t json_count(struct json v)

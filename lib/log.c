@@ -91,9 +91,11 @@ static const char *level_name(int priority)
 
 static void log_line(int priority, const char *format, va_list args)
 {
-    struct buf text = {0}, line = {0};
+    struct buf text = {0}, message = {0}, line = {0};
 
     buf_add_vformat(&text, format, args);
+    /* In the JSON form too: JSON itself lets C1 controls and the marks that turn text pass. */
+    log_harmless(&message, buf_text(&text), text.len);
     if (settings.journal)
         buf_add_format(&line, "<%d>", priority);
     if (settings.json) {
@@ -105,12 +107,12 @@ static void log_line(int priority, const char *format, va_list args)
         json_put_member_text(&line, "level", level_name(priority));
         json_put_member_text(&line, "tool", settings.tool);
         json_put_name(&line, "message");
-        json_put_string(&line, buf_text(&text), text.len);
+        json_put_string(&line, buf_text(&message), message.len);
         json_end(&line, '}');
     } else {
         buf_add_text(&line, settings.tool);
         buf_add_text(&line, ": ");
-        log_harmless(&line, buf_text(&text), text.len);
+        buf_add(&line, buf_text(&message), message.len);
     }
     buf_add_char(&line, '\n');
     /* One write, so that lines of several stages on one terminal do not mix. Nobody can be told when stderr fails. */
@@ -123,6 +125,7 @@ static void log_line(int priority, const char *format, va_list args)
         done += (size_t)n;
     }
     buf_free(&text);
+    buf_free(&message);
     buf_free(&line);
 }
 

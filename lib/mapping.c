@@ -12,7 +12,8 @@
 /* Beyond this many milliseconds a number is no time (year 9999). */
 #define MILLISECONDS_MAX 253402300800000.0
 
-/* --- region -------------------------------------------------------------------------------------------------------- */
+/* --- region --------------------------------------------------------------------------------------------------------
+ */
 
 static bool add_states(struct json list, struct mapping_region *out, size_t *count, struct error *e)
 {
@@ -81,8 +82,9 @@ void mapping_region_free(struct geo *g, struct mapping_region *r)
     *r = (struct mapping_region){0};
 }
 
-/* Contract §5 nws: what has a shape is in the region when they touch; else its states decide when the region names states;
- * what says nothing about where it is stays, for a warning that is dropped by mistake is worse than one too many. */
+/* Contract §5 nws: what has a shape is in the region when they touch; else its states decide when the region names
+ * states; what says nothing about where it is stays, for a warning that is dropped by mistake is worse than one too
+ * many. */
 static bool inside(struct geo *g, const struct mapping_region *r, const struct geo_shape *shape, char **regions,
                    size_t count)
 {
@@ -103,7 +105,8 @@ static bool inside(struct geo *g, const struct mapping_region *r, const struct g
     return !has_state && !shape;
 }
 
-/* --- one event ----------------------------------------------------------------------------------------------------- */
+/* --- one event -----------------------------------------------------------------------------------------------------
+ */
 
 /* What is collected on the way; everything is freed at one exit. */
 struct work {
@@ -127,7 +130,7 @@ static bool text(jv v, struct buf *out)
     if (jv_get_kind(v) == JV_KIND_STRING)
         buf_add(out, jv_string_value(v), (size_t)jv_string_length_bytes(jv_copy(v)));
     else if (jv_get_kind(v) == JV_KIND_NUMBER)
-        return value_put(out, v, (struct json){0}, NULL);
+        return value_put(out, v, json_absent, NULL);
     else
         return false;
     return true;
@@ -306,9 +309,9 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
         /* A geometry that cannot be read is passed on as upstream sent it; the record does not go with it. */
         struct geo_shape *shape = geo_read(w->g, shape_text, NULL);
         if (shape) {
-            enum geo_centroid rule =
-                jv_get_kind(how) == JV_KIND_STRING && strcmp(jv_string_value(how), "vertices") == 0 ? GEO_VERTEX_MEAN
-                                                                                                   : GEO_AREA;
+            enum geo_centroid rule = jv_get_kind(how) == JV_KIND_STRING && strcmp(jv_string_value(how), "vertices") == 0
+                                         ? GEO_VERTEX_MEAN
+                                         : GEO_AREA;
             geo_shape_free(w->g, w->shape);
             w->shape = shape;
             has_center = has_center || geo_centroid(w->g, shape, rule, &center[0], &center[1]);
@@ -393,8 +396,8 @@ static bool fill(struct work *w, jv result, struct error *e)
     if (!there)
         return refuse(e, "time: missing");
     if (!time_of(value_get(result, "expires"), &p->has_expires, &p->expires, "expires", e) ||
-        !read_severity(value_get(result, "severity"), &p->severity, e) ||
-        !put_geo(w, value_get(result, "geo"), e) || !read_removes(w, value_get(result, "removes"), e))
+        !read_severity(value_get(result, "severity"), &p->severity, e) || !put_geo(w, value_get(result, "geo"), e) ||
+        !read_removes(w, value_get(result, "removes"), e))
         return false;
     jv data = value_get(result, "data");
     if (jv_get_kind(data) != JV_KIND_OBJECT)

@@ -10,12 +10,18 @@
 
 #include "central/mem.h"
 
-static bool say_errno(struct error *e, const char *path, int number)
+static bool cannot_read(struct error *e, const char *path, int number)
 {
     enum central_exit status = number == EACCES || number == EPERM     ? CENTRAL_NO_PERMISSION
                                : number == ENOENT || number == ENOTDIR ? CENTRAL_CONFIG
                                                                        : CENTRAL_IO;
     return error_set(e, status, "%s: %s", path, strerror(number));
+}
+
+static bool cannot_write(struct error *e, const char *path, int number)
+{
+    return error_set(e, number == EACCES || number == EPERM ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", path,
+                     strerror(number));
 }
 
 static const char *environment(const char *name)
@@ -60,19 +66,19 @@ char *path_state(void)
     return path_join(dir ? dir : "/var/lib", dir ? ".local/state/central" : "central");
 }
 
-/* The tree this program runs from, when it does: .../build/bin/tool and .../build/asan/bin/tool have lib/adapters two or
- * three folders up. NULL when installed. */
+/* The tree this program runs from, when it does: .../build/bin/tool and .../build/asan/bin/tool have lib/adapters two
+ * or three folders up. NULL when installed. */
 static char *tree(void)
 {
     struct buf self = {0};
     char *found = NULL;
+    size_t room = 256;
     ssize_t n;
 
     do {
-        size_t room = self.capacity ? self.capacity * 2 : 512;
-        buf_free(&self);
+        room *= 2;
         n = readlink("/proc/self/exe", buf_reserve(&self, room), room);
-    } while (n > 0 && (size_t)n + 1 >= self.capacity);
+    } while (n > 0 && (size_t)n == room);
     if (n <= 0) {
         buf_free(&self);
         return NULL;
@@ -117,16 +123,19 @@ bool path_make(const char *dir, struct error *e)
     char *path = mem_string(dir);
     bool ok = true;
 
-    for (char *at = path + 1; ok && *at; at++) {
+    for (char *at = path; ok && *at;) {
+        at += strspn(at, "/");
         at += strcspn(at, "/");
         char cut = *at;
         *at = '\0';
         if (mkdir(path, 0755) && errno != EEXIST)
-            ok = say_errno(e, path, errno);
+            ok = cannot_write(e, path, errno);
         *at = cut;
-        if (!cut)
-            break;
     }
+    /* What is there already may be no folder. */
+    struct stat st;
+    if (ok && (stat(dir, &st) || !S_ISDIR(st.st_mode)))
+        ok = cannot_write(e, dir, ENOTDIR);
     free(path);
     return ok;
 }
@@ -137,14 +146,14 @@ bool path_read(const char *path, size_t max, struct buf *out, struct error *e)
     size_t before = out->len;
 
     if (fd < 0)
-        return say_errno(e, path, errno);
+        return cannot_read(e, path, errno);
     for (;;) {
         size_t room = 64 * 1024;
         ssize_t n = read(fd, buf_reserve(out, room), room);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            say_errno(e, path, errno);
+            cannot_read(e, path, errno);
             close(fd);
             return false;
         }
@@ -196,7 +205,7 @@ bool path_write(const char *path, const char *data, size_t len, unsigned mode, s
     bool ok = false;
 
     if (fd < 0) {
-        say_errno(e, path, errno);
+        cannot_write(e, path, errno);
         free(temporary);
         return false;
     }
@@ -209,7 +218,7 @@ bool path_write(const char *path, const char *data, size_t len, unsigned mode, s
         failed = errno;
     if (failed) {
         unlink(temporary);
-        error_set(e, failed == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", path, strerror(failed));
+        cannot_write(e, path, failed);
     } else if (!sync_folder(path)) {
         error_set(e, CENTRAL_IO, "%s: cannot sync its folder: %s", path, strerror(errno));
     } else {

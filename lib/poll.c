@@ -28,7 +28,7 @@ struct request {
     int64_t bytes, items;
     char *etag, *last_modified, *error;
     struct buf hash; /* of the body */
-    bool follow; /* its answer leads to further requests and holds no records */
+    bool follow;     /* its answer leads to further requests and holds no records */
     bool asked, unchanged;
 };
 
@@ -50,7 +50,8 @@ struct poll {
     size_t page_items;
 };
 
-/* --- requests ------------------------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------------------------
+ */
 
 static struct request *add_request(struct poll *p)
 {
@@ -182,7 +183,7 @@ static void follow_pages(struct poll *p, struct json answer)
         return;
     if (strcmp(p->now->paging, "arcgis") == 0) {
         if (json_bool(json_get(answer, "exceededTransferLimit")) == 1 ||
-            json_bool(json_get_path(answer, "properties", "exceededTransferLimit", NULL)) == 1)
+            json_bool(json_get(json_get(answer, "properties"), "exceededTransferLimit")) == 1)
             add_page(p, with_offset(p->now->url, offset_of(p->now->url) + p->page_items));
         return;
     }
@@ -195,7 +196,8 @@ static void follow_pages(struct poll *p, struct json answer)
     }
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 
 /* A pause drawn from 0 to limit (full jitter: many clients that failed together do not come back together). */
 static bool pause_up_to(int64_t limit_ms, bool exact)
@@ -209,8 +211,8 @@ static bool pause_up_to(int64_t limit_ms, bool exact)
     return !signals_stop();
 }
 
-/* Whether an answer that did not change may be left unread. Of a snapshot every record is evidence, so either all of it is
- * unchanged or all of it is read; and behind an unchanged page there may be one that changed. */
+/* Whether an answer that did not change may be left unread. Of a snapshot every record is evidence, so either all of it
+ * is unchanged or all of it is read; and behind an unchanged page there may be one that changed. */
 static bool conditional(const struct poll *p, const struct request *r)
 {
     return !p->options->from && !r->paging && !r->follow &&
@@ -226,7 +228,7 @@ static bool worth_another_try(const struct http_answer *answer, bool answered)
 static bool ask(struct poll *p, struct http_answer *answer, struct error *e)
 {
     struct request *r = p->now;
-    struct json known = conditional(p, r) ? json_get(p->known, r->shown) : (struct json){0};
+    struct json known = conditional(p, r) ? json_get(p->known, r->shown) : json_absent;
     char *etag = text_member(known, "etag"), *modified = text_member(known, "last_modified");
     struct json timeout = json_get(adapter_about(p->adapter), "timeout");
     int64_t seconds = 0, backoff = p->options->backoff_ms ? p->options->backoff_ms : POLL_BACKOFF_MS;
@@ -245,7 +247,9 @@ static bool ask(struct poll *p, struct http_answer *answer, struct error *e)
             break;
         bool told = answered && answer->retry_after >= 0;
         log_info("%s: %s: %s, trying again", adapter_name(p->adapter), r->shown,
-                 answered ? "busy" : e->text ? e->text : "failed");
+                 answered  ? "busy"
+                 : e->text ? e->text
+                           : "failed");
         if (!pause_up_to(told ? answer->retry_after * 1000 : backoff, told))
             break;
         http_answer_free(answer);
@@ -286,7 +290,8 @@ static bool ask_from(struct poll *p, struct http_answer *answer, struct error *e
     return false;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
 
 static bool write_record(void *closure, struct json record)
 {
@@ -356,8 +361,7 @@ static bool read_answer(struct poll *p, struct http_answer *answer, struct error
 
     p->page_items = 0;
     bool ok = decode(p->now, answer, &text, e) && json_check(text.data ? text.data : "", text.len, &v, e) &&
-              (p->now->follow ? read_index(p, v, e)
-                              : adapter_items(p->adapter, v, &context, write_record, p, e));
+              (p->now->follow ? read_index(p, v, e) : adapter_items(p->adapter, v, &context, write_record, p, e));
     p->now->items = (int64_t)p->page_items;
     if (ok && p->page_items)
         follow_pages(p, v);
@@ -403,7 +407,8 @@ static bool run_request(struct poll *p, struct error *e)
     return ok;
 }
 
-/* --- reporting ----------------------------------------------------------------------------------------------------- */
+/* --- reporting -----------------------------------------------------------------------------------------------------
+ */
 
 static void put_request(struct buf *out, const struct request *r)
 {
@@ -510,7 +515,8 @@ const char *poll_state_name(enum poll_state s)
 bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,
               struct poll_result *result, struct error *e)
 {
-    struct poll p = {.adapter = a, .http = h, .options = o, .out = w, .started = o->now ? o->now : clock_now(), .retry_after = -1};
+    struct poll p = {
+        .adapter = a, .http = h, .options = o, .out = w, .started = o->now ? o->now : clock_now(), .retry_after = -1};
     struct json state = {0};
     bool ok = json_check(o->state, strlen(o->state), &state, e) && read_requests(&p, e);
 
@@ -526,8 +532,8 @@ bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, s
             continue;
         p.status = error_worse(p.status, failed.status == CENTRAL_REJECTED ? CENTRAL_UNAVAILABLE : failed.status);
         /* http's own messages name the URL already. */
-        p.now->error = strstr(failed.text, "://") ? mem_string(failed.text)
-                                                  : mem_format("%s: %s", p.now->shown, failed.text);
+        p.now->error =
+            strstr(failed.text, "://") ? mem_string(failed.text) : mem_format("%s: %s", p.now->shown, failed.text);
         if (!o->quiet)
             log_error("%s: %s", adapter_name(a), p.now->error);
         error_free(&failed);

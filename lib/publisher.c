@@ -89,7 +89,8 @@ unsigned publisher_in_flight(const struct publisher *p)
     return (unsigned)(p->tail - p->head);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------------------
+ */
 
 /* A line that could not be handed to the connection stays due. */
 static void send_line(struct publisher *p, uint64_t number, int64_t now)
@@ -126,7 +127,8 @@ static void send_due(struct publisher *p)
     }
 }
 
-/* --- acknowledgements ---------------------------------------------------------------------------------------------- */
+/* --- acknowledgements ----------------------------------------------------------------------------------------------
+ */
 
 static void read_answer(struct publisher *p, struct slot *s, struct json answer)
 {
@@ -142,8 +144,8 @@ static void read_answer(struct publisher *p, struct slot *s, struct json answer)
     }
     json_int(json_get(error, "code"), &number);
     char *description = json_string(json_get(error, "description"));
-    error_set(&s->error, number == 503 ? CENTRAL_TRY_AGAIN : CENTRAL_REJECTED, "%s: %s: %s", bus_url(p->bus), s->subject,
-              description ? description : "an answer that is no acknowledgement");
+    error_set(&s->error, number == 503 ? CENTRAL_TRY_AGAIN : CENTRAL_REJECTED, "%s: %s: %s", bus_url(p->bus),
+              s->subject, description ? description : "an answer that is no acknowledgement");
     free(description);
     /* 503: no room, or no leader, for now. */
     if (number == 503)
@@ -209,8 +211,8 @@ static bool give_up(struct publisher *p, struct error *e)
     if (!away && oldest->error.text)
         error_set(e, oldest->error.status, "%s", oldest->error.text);
     else
-        error_set(e, away ? CENTRAL_UNAVAILABLE : CENTRAL_TRY_AGAIN, "%s: %s, %u lines not acknowledged", bus_url(p->bus),
-                  away ? "connection lost" : "no acknowledgement in time", publisher_in_flight(p));
+        error_set(e, away ? CENTRAL_UNAVAILABLE : CENTRAL_TRY_AGAIN, "%s: %s, %u lines not acknowledged",
+                  bus_url(p->bus), away ? "connection lost" : "no acknowledgement in time", publisher_in_flight(p));
     for (uint64_t n = p->head; n < p->tail; n++) {
         struct slot *s = slot_of(p, n);
         if (!s->told)
@@ -262,7 +264,8 @@ bool publisher_add(struct publisher *p, const char *subject, const char *message
     /* Half a window at a time is taken off, so that looking costs little. */
     if (publisher_in_flight(p) >= p->options.window / 2 && publisher_in_flight(p) % 64 == 0 && !turn(p, 0, e))
         return false;
-    while (p->head < p->tail && (publisher_in_flight(p) >= p->options.window || p->bytes + len > p->options.window_bytes))
+    while (p->head < p->tail &&
+           (publisher_in_flight(p) >= p->options.window || p->bytes + len > p->options.window_bytes))
         if (!turn(p, WAIT_MS, e))
             return false;
     if (p->head == p->tail)
@@ -276,8 +279,8 @@ bool publisher_add(struct publisher *p, const char *subject, const char *message
                        .context = context};
     p->bytes += len;
     if ((int64_t)len > bus_max_payload(p->bus)) {
-        error_set(&s->error, CENTRAL_REJECTED, "%s: %s: %zu bytes, the server takes %lld", bus_url(p->bus), subject, len,
-                  (long long)bus_max_payload(p->bus));
+        error_set(&s->error, CENTRAL_REJECTED, "%s: %s: %zu bytes, the server takes %lld", bus_url(p->bus), subject,
+                  len, (long long)bus_max_payload(p->bus));
         s->told = true;
         return true;
     }

@@ -103,12 +103,12 @@ static bool check_value(struct json about, const char *name, struct json value, 
     if (strcmp(t, "number") == 0) {
         ok = json_double(value, &d) ? in_range(about, name, value, d, e) : refuse(e, name, value, "not a number");
     } else if (strcmp(t, "integer") == 0) {
-        ok = json_int(value, &n) ? in_range(about, name, value, (double)n, e) : refuse(e, name, value, "not an integer");
+        ok =
+            json_int(value, &n) ? in_range(about, name, value, (double)n, e) : refuse(e, name, value, "not an integer");
     } else if (strcmp(t, "boolean") == 0) {
         ok = kind == JSON_TRUE || kind == JSON_FALSE || refuse(e, name, value, "neither true nor false");
     } else if (strcmp(t, "duration") == 0) {
-        bool read = json_int(value, &n) ||
-                    (kind == JSON_STRING && duration_parse(value.at + 1, value.len - 2, &n));
+        bool read = json_int(value, &n) || (kind == JSON_STRING && duration_parse(value.at + 1, value.len - 2, &n));
         ok = (read && n >= SETTINGS_EVERY_MIN) || refuse(e, name, value, "not seconds or a duration of at least 10s");
     } else if (strcmp(t, "email") == 0) {
         ok = is_email(value) || refuse(e, name, value, "not an e-mail address");
@@ -134,10 +134,10 @@ bool settings_check(struct json about, struct json settings, struct error *e)
         return error_set(e, CENTRAL_CONFIG, "settings: not a JSON object");
     for (struct json_iter i = json_walk(settings); json_next(&i, &key, &value);) {
         char *name = json_string(key);
-        struct json d = name ? description(about, name) : (struct json){0};
-        bool ok = json_exists(d) ? json_kind(value) == JSON_NULL || check_value(d, name, value, e)
-                                 : error_set(e, CENTRAL_CONFIG, "%s: no such setting (central-adapter show)",
-                                             name ? name : "?");
+        struct json d = name ? description(about, name) : json_absent;
+        bool ok = json_exists(d)
+                      ? json_kind(value) == JSON_NULL || check_value(d, name, value, e)
+                      : error_set(e, CENTRAL_CONFIG, "%s: no such setting (central-adapter show)", name ? name : "?");
         free(name);
         if (!ok)
             return false;

@@ -28,7 +28,8 @@ char *stream_path(void)
     return path_data("streams.conf");
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
 
 struct reader {
     struct stream_list *list;
@@ -284,7 +285,8 @@ const struct stream *stream_named(const struct stream_list *l, const char *name)
     return NULL;
 }
 
-/* --- the server ---------------------------------------------------------------------------------------------------- */
+/* --- the server ----------------------------------------------------------------------------------------------------
+ */
 
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing, struct error *e)
 {
@@ -377,8 +379,8 @@ size_t stream_diff(const struct stream *want, struct json info, struct buf *out)
     return differing;
 }
 
-/* The configuration to send: what the server has, with our members in the place of its own; for a new stream the rest of
- * contract §4 as well. */
+/* The configuration to send: what the server has, with our members in the place of its own; for a new stream the rest
+ * of contract §4 as well. */
 static void put_config(const struct stream *s, struct json have, struct buf *out)
 {
     struct wanted w[WANTED_MAX] = {0};
@@ -422,7 +424,7 @@ bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
         buf_free(&answer);
         return false;
     }
-    put_config(want, missing ? (struct json){0} : json_get(info, "config"), &config);
+    put_config(want, missing ? json_absent : json_get(info, "config"), &config);
     char *subject = mem_format(missing ? "STREAM.CREATE.%s" : "STREAM.UPDATE.%s", want->name);
     bool ok = bus_api(b, subject, config.data, config.len, &reply, &v, NULL, e);
     free(subject);

@@ -30,8 +30,8 @@ static void check_stdout(void)
 
 void tool_start(const char *name)
 {
-    /* In order, so that open gives the lowest free one. stdin read from a write-only descriptor, and the other way round,
-     * fails with EBADF: what the caller closed stays an error. */
+    /* In order, so that open gives the lowest free one. stdin read from a write-only descriptor, and the other way
+     * round, fails with EBADF: what the caller closed stays an error. */
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
             _exit(CENTRAL_IO);

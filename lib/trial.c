@@ -15,7 +15,8 @@
 /* When golden cases are fetched: a removal's id says so. */
 #define CASE_TIME (INT64_C(1767225600) * CLOCK_SECOND) /* 2026-01-01T00:00:00Z */
 
-/* --- one run ------------------------------------------------------------------------------------------------------- */
+/* --- one run -------------------------------------------------------------------------------------------------------
+ */
 
 struct run {
     const struct trial *trial;
@@ -88,7 +89,8 @@ bool trial_run(struct adapter *a, struct http *h, const struct poll_options *o, 
     return ok;
 }
 
-/* --- golden cases -------------------------------------------------------------------------------------------------- */
+/* --- golden cases --------------------------------------------------------------------------------------------------
+ */
 
 static void put_event(void *closure, const char *line, size_t len)
 {

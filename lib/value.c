@@ -44,7 +44,7 @@ static struct json step(struct json at, jv key, long *offset)
         return at;
     }
     default:
-        return (struct json){0};
+        return json_absent;
     }
 }
 
@@ -64,10 +64,10 @@ struct json value_at(struct json record, jv path)
     long offset;
 
     if (jv_get_kind(path) != JV_KIND_ARRAY)
-        return (struct json){0};
+        return json_absent;
     struct json found = walk(record, path, jv_array_length(jv_copy(path)), &offset);
     /* A path that ends in a slice names no value that stands there. */
-    return offset ? (struct json){0} : found;
+    return offset ? json_absent : found;
 }
 
 struct json value_cursor_at(struct value_cursor *c, jv path)
@@ -94,7 +94,7 @@ struct json value_cursor_at(struct value_cursor *c, jv path)
     }
     jv_free(parent);
     c->index = index;
-    return json_next(&c->next, NULL, &found) ? found : (struct json){0};
+    return json_next(&c->next, NULL, &found) ? found : json_absent;
 }
 
 void value_cursor_free(struct value_cursor *c)

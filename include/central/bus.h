@@ -2,9 +2,9 @@
  *
  * nats.c carries the connection; JetStream's own layer of that library is not used: its structs drop fields of newer
  * servers, and its asynchronous publishing and fetching have the pitfalls that were measured (a disconnect raises no
- * publish error, a full window stalls 200 ms, a fetch of MaxAckPending waits for its time-out). The protocol below it is
- * small: publish with a reply subject and read the acknowledgement; request $JS.API.* and read JSON; ask for messages and
- * acknowledge them by their reply subject. */
+ * publish error, a full window stalls 200 ms, a fetch of MaxAckPending waits for its time-out). The protocol below it
+ * is small: publish with a reply subject and read the acknowledgement; request $JS.API.* and read JSON; ask for
+ * messages and acknowledge them by their reply subject. */
 #ifndef CENTRAL_BUS_H
 #define CENTRAL_BUS_H
 
@@ -23,8 +23,8 @@ struct bus;
  * public key in NATS_NKEY_PUBLIC), NATS_USER and
  * NATS_PASSWORD, NATS_TOKEN, NATS_CA, NATS_CERT and NATS_KEY; where none of these is set, the selected context of the
  * nats command ($XDG_CONFIG_HOME/nats/context.txt; NATS_CONTEXT names another). name shows in the server's connection
- * list. Reconnects by itself, for ever. Fails with CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION or CENTRAL_CONFIG; the text
- * names the server without its password. */
+ * list. Reconnects by itself, for ever. Fails with CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION or CENTRAL_CONFIG; the
+ * text names the server without its password. */
 struct bus *bus_open(const char *name, struct error *e);
 void bus_close(struct bus *b);
 /* The server's URL for messages, without user and password. */
@@ -39,9 +39,9 @@ int64_t bus_max_payload(struct bus *b);
 /* One request, one answer. CENTRAL_UNAVAILABLE on no responders or time-out. */
 bool bus_request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms, struct buf *answer,
                  struct error *e);
-/* A JetStream API call: subject below $JS.API. (e.g. "STREAM.INFO.CENTRAL_WX"). The answer is checked JSON in answer, the
- * value in v. An {"error": ...} answer fails with its description; *code, if not NULL, is its err_code (10059 stream not
- * found, 10014 consumer not found), 0 when no API error. */
+/* A JetStream API call: subject below $JS.API. (e.g. "STREAM.INFO.CENTRAL_WX"). The answer is checked JSON in answer,
+ * the value in v. An {"error": ...} answer fails with its description; *code, if not NULL, is its err_code (10059
+ * stream not found, 10014 consumer not found), 0 when no API error. */
 bool bus_api(struct bus *b, const char *subject, const char *body, size_t len, struct buf *answer, struct json *v,
              int *code, struct error *e);
 #define BUS_STREAM_NOT_FOUND 10059

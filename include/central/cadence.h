@@ -1,8 +1,8 @@
-/* cadence.h - when a source may be polled, and how its last poll went: never twice at once, never sooner than its cadence,
- * across restarts.
+/* cadence.h - when a source may be polled, and how its last poll went: never twice at once, never sooner than its
+ * cadence, across restarts.
  *
- * One file per source, NAME.poll in the state folder: locked while a poll runs (flock: a process that dies lets go), and
- * holding one line of JSON. */
+ * One file per source, NAME.poll in the state folder: locked while a poll runs (flock: a process that dies lets go),
+ * and holding one line of JSON. */
 #ifndef CENTRAL_CADENCE_H
 #define CENTRAL_CADENCE_H
 
@@ -20,7 +20,8 @@ struct cadence {
     char *state;           /* new, unchanged, ...; NULL while it runs or when it was cut off */
     char *error;           /* of the last poll, NULL */
 };
-/* Takes the lock and reads. CENTRAL_TRY_AGAIN when another poll of the source runs; CENTRAL_IO, CENTRAL_NO_PERMISSION. */
+/* Takes the lock and reads. CENTRAL_TRY_AGAIN when another poll of the source runs; CENTRAL_IO, CENTRAL_NO_PERMISSION.
+ */
 bool cadence_open(struct cadence *c, const char *source, struct error *e);
 /* Reads without the lock, for showing; false when the source was never polled. *running: a poll holds the lock. */
 bool cadence_look(struct cadence *c, const char *source, bool *running);

@@ -7,8 +7,8 @@
 #include "central/buf.h"
 #include "central/error.h"
 
-/* Appends text as UTF-8 without a byte order mark. charset NULL is UTF-8; ISO-8859-1 is read as windows-1252, as browsers do.
- * CENTRAL_REJECTED when text is not of that charset, or nobody knows the charset. */
+/* Appends text as UTF-8 without a byte order mark. charset NULL is UTF-8; ISO-8859-1 is read as windows-1252, as
+ * browsers do. CENTRAL_REJECTED when text is not of that charset, or nobody knows the charset. */
 bool charset_to_utf8(const char *text, size_t len, const char *charset, struct buf *out, struct error *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* consumer.h - messages from one or many streams through one inbox.
  *
- * Pull consumers, asked in batches ahead of need; one subscription carries all streams, so one thread serves them all. */
+ * Pull consumers, asked in batches ahead of need; one subscription carries all streams, so one thread serves them all.
+ */
 #ifndef CENTRAL_CONSUMER_H
 #define CENTRAL_CONSUMER_H
 
@@ -14,15 +15,22 @@ struct consumer;
 
 struct consumer_options {
     const char *stream;
-    const char *durable;       /* NULL: ephemeral, removed when it goes idle or at consumers_close */
-    const char *filter;        /* subject filter, NULL: all */
-    enum { CONSUMER_NEW, CONSUMER_ALL, CONSUMER_LAST, CONSUMER_LAST_PER_SUBJECT, CONSUMER_SINCE, CONSUMER_SEQUENCE } from;
-    int64_t since;             /* CONSUMER_SINCE, clock.h */
-    uint64_t sequence;         /* CONSUMER_SEQUENCE */
-    unsigned batch;            /* messages asked for at once; 0: CONSUMER_BATCH */
-    int64_t ack_wait_seconds;  /* 0: CONSUMER_ACK_WAIT */
-    unsigned max_ack_pending;  /* 0: eight batches */
-    bool no_ack;               /* ephemeral readers that need no redelivery */
+    const char *durable; /* NULL: ephemeral, removed when it goes idle or at consumers_close */
+    const char *filter;  /* subject filter, NULL: all */
+    enum {
+        CONSUMER_NEW,
+        CONSUMER_ALL,
+        CONSUMER_LAST,
+        CONSUMER_LAST_PER_SUBJECT,
+        CONSUMER_SINCE,
+        CONSUMER_SEQUENCE
+    } from;
+    int64_t since;            /* CONSUMER_SINCE, clock.h */
+    uint64_t sequence;        /* CONSUMER_SEQUENCE */
+    unsigned batch;           /* messages asked for at once; 0: CONSUMER_BATCH */
+    int64_t ack_wait_seconds; /* 0: CONSUMER_ACK_WAIT */
+    unsigned max_ack_pending; /* 0: eight batches */
+    bool no_ack;              /* ephemeral readers that need no redelivery */
 };
 #define CONSUMER_BATCH 1024
 #define CONSUMER_ACK_WAIT 60
@@ -44,17 +52,17 @@ struct consumed {
     uint64_t pending;   /* messages of this consumer still to come */
     int64_t stored;     /* when the server took it, clock.h */
     natsMsg *message;
-    unsigned life;      /* for consumer.c */
+    unsigned life; /* for consumer.c */
 };
 /* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
  * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
  * connection; a consumer that was deleted is made anew, an ephemeral one behind the last message it gave. */
 int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e);
-/* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or another's:
- * asks the server once no more messages are known to come. */
+/* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or
+ * another's: asks the server once no more messages are known to come. */
 bool consumers_drained(struct consumers *cs, struct error *e);
-/* Acknowledges, or asks for delivery again at once (what a tool took and will not finish). Not waited for: an acknowledgement
- * that is lost leads to the message once more. consumers_sync makes sure that the server has them. */
+/* Acknowledges, or asks for delivery again at once (what a tool took and will not finish). Not waited for: an
+ * acknowledgement that is lost leads to the message once more. consumers_sync makes sure that the server has them. */
 bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumers_sync(struct consumers *cs, struct error *e);

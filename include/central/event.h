@@ -25,8 +25,8 @@ enum event_kind { EVENT_RAW, EVENT_CANONICAL, EVENT_POLL, EVENT_REJECT };
 /* What event_read found. Every span points into the line. */
 struct event {
     enum event_kind kind;
-    struct json line;     /* the whole envelope */
-    struct json id;       /* of the envelope: <event id> or <event id>@<n> */
+    struct json line; /* the whole envelope */
+    struct json id;   /* of the envelope: <event id> or <event id>@<n> */
     struct json source;
     struct json type;
     struct json category; /* canonical */
@@ -38,32 +38,33 @@ struct event {
     int64_t time;         /* of the envelope, clock.h */
     int64_t expires;      /* canonical; only when has_expires */
     bool has_expires;
-    int severity;         /* canonical: 0 to 4, -1 for null */
-    int64_t revision;     /* canonical: from 1 */
-    struct json removes;  /* canonical: the id this removal removes, "not there" for any other event */
+    int severity;        /* canonical: 0 to 4, -1 for null */
+    int64_t revision;    /* canonical: from 1 */
+    struct json removes; /* canonical: the id this removal removes, "not there" for any other event */
     int64_t removes_revision;
 };
 
 /* Reads and checks one line. On failure e says what is wrong and where (CENTRAL_REJECTED). */
 bool event_read(const char *text, size_t len, struct event *out, struct error *e);
 
-/* The Nats-Msg-Id: canonical <envelope id>:<category>:<8 hex digits of the event's hash> (contract §3); meta <id>:<type>. */
+/* The Nats-Msg-Id: canonical <envelope id>:<category>:<8 hex digits of the event's hash> (contract §3); meta
+ * <id>:<type>. */
 void event_put_message_id(struct buf *out, const struct event *ev);
 
 /* What a canonical event is made of. geo and data are finished JSON texts. */
 struct event_parts {
-    const char *id;       /* of the event, bare */
+    const char *id; /* of the event, bare */
     const char *adapter;
     const char *category;
     const char *subject;
     int64_t time;
     int64_t expires;
     bool has_expires;
-    int severity;         /* -1: null */
-    int64_t revision;     /* 1: first publication */
+    int severity;     /* -1: null */
+    int64_t revision; /* 1: first publication */
     struct json geo;
     struct json data;
-    const char *removes;  /* NULL; a removal: the id of the event it removes */
+    const char *removes; /* NULL; a removal: the id of the event it removes */
     int64_t removes_revision;
 };
 /* Appends the envelope of a canonical event (no newline). source is this instance's name. */
@@ -75,8 +76,8 @@ void event_put_raw(struct buf *out, const char *url, const char *adapter, int64_
 /* This instance's name: CENTRAL_SOURCE or the default. */
 const char *event_source(void);
 
-/* Reduces one subject token to [a-z0-9_-] (contract §4): lower case, everything else becomes _, runs of _ folded, none at
- * either end; nothing left gives "unknown". */
+/* Reduces one subject token to [a-z0-9_-] (contract §4): lower case, everything else becomes _, runs of _ folded, none
+ * at either end; nothing left gives "unknown". */
 void event_put_token(struct buf *out, const char *text, size_t len);
 /* True for a subject central.<token>(.<token>)* of such tokens. */
 bool event_subject_ok(const char *text, size_t len);
@@ -92,8 +93,8 @@ struct reject {
     size_t original_len;
     size_t original_total; /* its whole length when original is only its beginning; else 0 */
 };
-/* Kept of an original, so that a reject always fits on a line of LINE_MAX_DEFAULT: JSON goes in as it is, a byte of other
- * text may take six. What is cut off is told by its length and a hash. */
+/* Kept of an original, so that a reject always fits on a line of LINE_MAX_DEFAULT: JSON goes in as it is, a byte of
+ * other text may take six. What is cut off is told by its length and a hash. */
 #define REJECT_JSON_MAX (768 * 1024)
 #define REJECT_TEXT_MAX (128 * 1024)
 /* Appends the reject's line (no newline). A JSON original is kept as JSON under "original", other bytes as a string

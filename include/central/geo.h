@@ -19,9 +19,9 @@ void geo_close(struct geo *g);
 /* A parsed geometry; owned by the caller. */
 struct geo_shape;
 /* Reads a GeoJSON geometry (all seven types; extra dimensions are dropped for computing). Invalid rings are repaired
- * (GEOSMakeValid), and a Polygon whose later rings lie outside the first is taken as the MultiPolygon it is. NULL with e
- * (CENTRAL_REJECTED) when nothing usable is in it: wrong type, no coordinates, not numbers, beyond +-90/+-360. A JSON null
- * or "not there" gives NULL with e->text NULL. */
+ * (GEOSMakeValid), and a Polygon whose later rings lie outside the first is taken as the MultiPolygon it is. NULL with
+ * e (CENTRAL_REJECTED) when nothing usable is in it: wrong type, no coordinates, not numbers, beyond +-90/+-360. A JSON
+ * null or "not there" gives NULL with e->text NULL. */
 struct geo_shape *geo_read(struct geo *g, struct json geometry, struct error *e);
 struct geo_shape *geo_point(struct geo *g, double lon, double lat);
 void geo_shape_free(struct geo *g, struct geo_shape *s);
@@ -38,8 +38,9 @@ bool geo_put_ewkb(struct geo *g, const struct geo_shape *s, struct buf *out);
 bool geo_intersects(struct geo *g, const struct geo_shape *a, const struct geo_shape *b);
 
 /* A region as the settings give it (contract §6): {"north":, "south":, "east":, "west":}, an array of such boxes and
- * GeoJSON geometries (Polygon, MultiPolygon, Feature, FeatureCollection), or one of them; the union counts. Boxes: north >
- * south in [-90, 90], east > west in [-180, 180]. A JSON null gives a NULL region without error: everywhere. CENTRAL_CONFIG. */
+ * GeoJSON geometries (Polygon, MultiPolygon, Feature, FeatureCollection), or one of them; the union counts. Boxes:
+ * north > south in [-90, 90], east > west in [-180, 180]. A JSON null gives a NULL region without error: everywhere.
+ * CENTRAL_CONFIG. */
 bool geo_region(struct geo *g, struct json region, struct geo_shape **out, struct error *e);
 
 #endif

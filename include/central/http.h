@@ -30,7 +30,7 @@ struct http_request {
     int64_t body_max;           /* 0: HTTP_BODY_MAX */
 };
 struct http_answer {
-    long status;        /* 200, 304 ...; 200 for file:, 0 when there was no answer */
+    long status; /* 200, 304 ...; 200 for file:, 0 when there was no answer */
     struct buf body;
     char *content_type; /* NULL */
     char *etag;
@@ -38,9 +38,10 @@ struct http_answer {
     int64_t retry_after; /* seconds from now (Retry-After in either form), -1: not sent */
     int64_t duration_ms;
 };
-/* True when an answer came, whatever its status; file: gives status 200. False with e (CENTRAL_UNAVAILABLE: away, too slow,
- * cut off, too large; CENTRAL_CONFIG: not a URL of these kinds) else. An answer cut short is never handed out. No retries
- * here. Messages show the URL without user, password and query. A signal ends a transfer (CENTRAL_TRY_AGAIN). */
+/* True when an answer came, whatever its status; file: gives status 200. False with e (CENTRAL_UNAVAILABLE: away, too
+ * slow, cut off, too large; CENTRAL_CONFIG: not a URL of these kinds) else. An answer cut short is never handed out. No
+ * retries here. Messages show the URL without user, password and query. A signal ends a transfer (CENTRAL_TRY_AGAIN).
+ */
 bool http_get(struct http *h, const struct http_request *r, struct http_answer *out, struct error *e);
 void http_answer_free(struct http_answer *a);
 /* Seconds from now that a Retry-After header asks for, in either form (RFC 9110 §10.2.3); -1 when it is neither. */

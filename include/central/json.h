@@ -23,11 +23,14 @@ struct json {
     size_t len;
 };
 
+/* "Not there". */
+static const struct json json_absent = {0};
+
 enum json_kind { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* Checks that text is one JSON value (RFC 8259: grammar, UTF-8, no lone surrogates needed to be paired) with white space
- * around it at most, nested at most JSON_MAX_DEPTH deep. Sets out to the value. On failure e says what and at which
- * byte; its status is CENTRAL_REJECTED. */
+/* Checks that text is one JSON value (RFC 8259: grammar, UTF-8, no lone surrogates needed to be paired) with white
+ * space around it at most, nested at most JSON_MAX_DEPTH deep. Sets out to the value. On failure e says what and at
+ * which byte; its status is CENTRAL_REJECTED. */
 bool json_check(const char *text, size_t len, struct json *out, struct error *e);
 
 enum json_kind json_kind(struct json v);
@@ -68,8 +71,8 @@ bool json_double(struct json v, double *out);
 int json_bool(struct json v);
 
 /* A hash of what v means: the order of an object's members, white space, escapes and the notation of numbers (1.0, 1,
- * 10e-1) make no difference, so a value read back from PostgreSQL's jsonb hashes as it did before. 128 bits, for telling
- * changes, not for defence against somebody who wants two values to collide. */
+ * 10e-1) make no difference, so a value read back from PostgreSQL's jsonb hashes as it did before. 128 bits, for
+ * telling changes, not for defence against somebody who wants two values to collide. */
 struct json_hash {
     uint64_t high;
     uint64_t low;

@@ -37,9 +37,9 @@ struct line_reader {
     int fd;
     size_t max;
     struct buf buffer;
-    size_t start;               /* of what is not yet handed out */
-    size_t scanned;             /* up to here no newline was found */
-    bool skipping;              /* inside a line that is too long */
+    size_t start;   /* of what is not yet handed out */
+    size_t scanned; /* up to here no newline was found */
+    bool skipping;  /* inside a line that is too long */
     bool end;
     struct line_writer *writer; /* flushed before reading blocks; NULL */
     uint64_t number;            /* of the line last handed out, from 1 */

@@ -5,13 +5,11 @@
  *
  *   id        string, or an array of parts (strings, numbers, rounded(n)) to be joined by colons; needed
  *   category  string of tokens; needed
- *   subject   array of tokens behind "central." (each reduced to [a-z0-9_-]), or a finished string; without it "central." + category
- *   time      string that clock_parse reads, or a number: milliseconds since 1970; needed
- *   expires   the same, or null
- *   severity  number, cut to 0 ... 4, or null
- *   geo       {point: [lon, lat]}, {geometry: GeoJSON, centroid: "vertices" | "area"}, {bbox: [...]}, {regions: [...]}; all optional
- *   data      object; needed
- *   removes   {id, revision}: this event is the removal of that one */
+ *   subject   array of tokens behind "central." (each reduced to [a-z0-9_-]), or a finished string; without it
+ * "central." + category time      string that clock_parse reads, or a number: milliseconds since 1970; needed expires
+ * the same, or null severity  number, cut to 0 ... 4, or null geo       {point: [lon, lat]}, {geometry: GeoJSON,
+ * centroid: "vertices" | "area"}, {bbox: [...]}, {regions: [...]}; all optional data      object; needed removes   {id,
+ * revision}: this event is the removal of that one */
 #ifndef CENTRAL_MAPPING_H
 #define CENTRAL_MAPPING_H
 
@@ -23,8 +21,8 @@ struct mapping_region {
     struct geo_shape *shape; /* NULL: none given */
     char **states;           /* two-letter codes, NULL-terminated; NULL: none given */
 };
-/* {"north":, "south":, "east":, "west":}, {"states": ["ID", ...]}, GeoJSON, or an array of these; null and "not there" are
- * everywhere. CENTRAL_CONFIG. */
+/* {"north":, "south":, "east":, "west":}, {"states": ["ID", ...]}, GeoJSON, or an array of these; null and "not there"
+ * are everywhere. CENTRAL_CONFIG. */
 bool mapping_region_read(struct geo *g, struct json region, struct mapping_region *out, struct error *e);
 /* The box around the shapes, [west, south, east, north]; false when there are none. */
 bool mapping_region_box(struct geo *g, const struct mapping_region *r, double box[4]);

@@ -21,7 +21,8 @@ char *path_join(const char *dir, const char *name);
 bool path_exists(const char *path);
 /* Makes the folder and those above it, 0755, where they are missing. CENTRAL_IO, CENTRAL_NO_PERMISSION. */
 bool path_make(const char *dir, struct error *e);
-/* Reads a whole file of at most max bytes into out. CENTRAL_IO, CENTRAL_NO_PERMISSION; CENTRAL_CONFIG when it is not there. */
+/* Reads a whole file of at most max bytes into out. CENTRAL_IO, CENTRAL_NO_PERMISSION; CENTRAL_CONFIG when it is not
+ * there. */
 bool path_read(const char *path, size_t max, struct buf *out, struct error *e);
 /* Writes a file whole or not at all: temporary name, fsync, rename, fsync of the folder. */
 bool path_write(const char *path, const char *data, size_t len, unsigned mode, struct error *e);

@@ -11,8 +11,8 @@
 void signals_open(void);
 /* True once SIGTERM or SIGINT arrived (looks for pending ones as well, at the cost of a system call). */
 bool signals_stop(void);
-/* Waits until fd can be read (or written), the time is over (milliseconds, -1 for ever) or a signal came. Returns 1 ready,
- * 0 time over, -1 signal or error (errno EINTR for a signal). fd -1 waits for time and signals only. */
+/* Waits until fd can be read (or written), the time is over (milliseconds, -1 for ever) or a signal came. Returns 1
+ * ready, 0 time over, -1 signal or error (errno EINTR for a signal). fd -1 waits for time and signals only. */
 int signals_wait(int fd, bool write, int timeout_ms);
 
 #endif

@@ -8,8 +8,9 @@
 #include "central/buf.h"
 #include "central/error.h"
 
-/* Appends what adapter_requests and poll_run want to know, as JSON: {"last_success": seconds, "count": items of the last
- * complete poll, "requests": {URL: {"etag":, "last_modified":, "hash":}}}; null for a source that has no state yet. */
+/* Appends what adapter_requests and poll_run want to know, as JSON: {"last_success": seconds, "count": items of the
+ * last complete poll, "requests": {URL: {"etag":, "last_modified":, "hash":}}}; null for a source that has no state
+ * yet. */
 bool state_put_cursor(const char *source, struct buf *out, struct error *e);
 
 #endif

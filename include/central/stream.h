@@ -7,16 +7,16 @@
 #include <stdint.h>
 #include "central/bus.h"
 
-#define STREAM_MAX_AGE_MIN (60 * 60)                        /* contract §6 */
+#define STREAM_MAX_AGE_MIN (60 * 60) /* contract §6 */
 #define STREAM_MAX_AGE_MAX (INT64_C(5) * 365 * 24 * 60 * 60)
 #define STREAM_MAX_BYTES_MIN (INT64_C(64) * 1024 * 1024)
-#define STREAM_DUPLICATE_WINDOW 120                         /* seconds, contract §4 */
+#define STREAM_DUPLICATE_WINDOW 120 /* seconds, contract §4 */
 
 struct stream {
-    char *name;               /* CENTRAL_WX */
-    char **subjects;          /* central.wx.> ... */
+    char *name;      /* CENTRAL_WX */
+    char **subjects; /* central.wx.> ... */
     size_t subject_count;
-    int64_t max_age;          /* seconds */
+    int64_t max_age; /* seconds */
     int64_t max_bytes;
     bool archived;            /* option archive */
     bool top;                 /* option top */
@@ -28,25 +28,27 @@ struct stream {
 struct stream_list {
     struct stream *at;
     size_t count;
-    char *path;               /* the file that was read */
+    char *path; /* the file that was read */
 };
 
-/* Where streams.conf is: CENTRAL_STREAMS, else CENTRAL_CONFIG/streams.conf (CENTRAL_CONFIG defaults to /etc/central) if it
- * exists, else the installed one (examples/streams.conf beside the programs when they run from the tree). The caller
+/* Where streams.conf is: CENTRAL_STREAMS, else CENTRAL_CONFIG/streams.conf (CENTRAL_CONFIG defaults to /etc/central) if
+ * it exists, else the installed one (examples/streams.conf beside the programs when they run from the tree). The caller
  * frees. */
 char *stream_path(void);
-/* Reads and checks it: names and filters unique, filters central.<word>.>, no overlap, limits in range. Errors name file,
- * line and column; CENTRAL_CONFIG. path NULL: stream_path(). */
+/* Reads and checks it: names and filters unique, filters central.<word>.>, no overlap, limits in range. Errors name
+ * file, line and column; CENTRAL_CONFIG. path NULL: stream_path(). */
 bool stream_list_read(const char *path, struct stream_list *out, struct error *e);
 void stream_list_free(struct stream_list *l);
 /* The stream whose filter takes subject, NULL. */
 const struct stream *stream_for(const struct stream_list *l, const char *subject);
 const struct stream *stream_named(const struct stream_list *l, const char *name);
 
-/* The stream's state on the server: the JSON of $JS.API.STREAM.INFO. False with e->text NULL and *missing true when it is
- * not there. */
-bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing, struct error *e);
-/* Appends, a line per differing field, "field: have -> want"; returns how many. info "not there": everything differs. */
+/* The stream's state on the server: the JSON of $JS.API.STREAM.INFO. False with e->text NULL and *missing true when it
+ * is not there. */
+bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing,
+                 struct error *e);
+/* Appends, a line per differing field, "field: have -> want"; returns how many. info "not there": everything differs.
+ */
 size_t stream_diff(const struct stream *want, struct json info, struct buf *out);
 /* Creates or updates. Fields of the server's configuration that streams.conf does not speak of are sent back as they
  * are. */

@@ -20,12 +20,13 @@
 
 #define CENTRAL_VERSION "0.1.0"
 
-/* Opens log and signals, sets argp's version text and exit status, puts something harmless behind descriptors 0 to 2 that
- * the caller had closed (a closed stdout then gives a write error, never a socket that is taken for it), and has --help and
+/* Opens log and signals, sets argp's version text and exit status, puts something harmless behind descriptors 0 to 2
+ * that the caller had closed (a closed stdout then gives a write error, never a socket that is taken for it), and has
+ * --help and
  * --version checked for write errors. */
 void tool_start(const char *name);
-/* Closes the writer (NULL is fine) and returns the exit status: the given one, or CENTRAL_IO when writing failed. A reader
- * that went away (head -1) gives CENTRAL_IO in silence. */
+/* Closes the writer (NULL is fine) and returns the exit status: the given one, or CENTRAL_IO when writing failed. A
+ * reader that went away (head -1) gives CENTRAL_IO in silence. */
 int tool_end(struct line_writer *w, enum central_exit status);
 /* What an option's argument is, or a usage error through state (exit 64): "invalid --window 'x': ..." */
 int64_t tool_number(const struct argp_state *state, const char *option, const char *text, int64_t min, int64_t max);
@@ -36,8 +37,8 @@ int64_t tool_time(const struct argp_state *state, const char *option, const char
 struct filter_line {
     const char *text; /* without newline; its beginning when it was too long */
     size_t len;
-    size_t total;     /* the whole length when text is only the beginning, else 0 */
-    uint64_t number;  /* from 1 */
+    size_t total;    /* the whole length when text is only the beginning, else 0 */
+    uint64_t number; /* from 1 */
 };
 struct filter {
     /* A line that is an event (any kind). False ends the loop with e. */
@@ -52,8 +53,8 @@ struct filter {
     bool stopped;               /* set: a signal ended it */
     uint64_t lines, bad_lines;
 };
-/* Runs to the end of stdin, a signal or the first error. Blank lines are passed over. Errors are reported here; returns the
- * status. */
+/* Runs to the end of stdin, a signal or the first error. Blank lines are passed over. Errors are reported here; returns
+ * the status. */
 enum central_exit filter_run(struct filter *f);
 
 #endif

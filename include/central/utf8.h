@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length of the character that text begins with (1 to 4) and, if c is not NULL, its code point; 0 when text does not
- * begin with a whole valid character. */
+/* The length of the character that text begins with (1 to 4) and, if c is not NULL, its code point; 0 when text does
+ * not begin with a whole valid character. */
 size_t utf8_next(const char *text, size_t len, uint32_t *c);
 /* Writes c, which must be no surrogate and at most U+10FFFF, and returns how many bytes (1 to 4) it took. */
 size_t utf8_write(char *to, uint32_t c);

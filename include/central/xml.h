@@ -4,10 +4,11 @@
  *
  *     {"#name": "item", "@attr": {NAME: "value"}, "#text": "character data", "title": [...], "gdacs:bbox": [...]}
  *
- * Each child's name, with the prefix as written, is a member that holds an array of all children of that name in order, one
- * or many, so that a shape never changes with a count. A child without attributes and children is its text, a plain string.
- * "#name" stands in the root alone; "@attr" and "#text" are left out when empty; text between children that is blank does
- * not count. In jq: .channel[0].item[] | .title[0]; text("title") of central.jq does the rest. */
+ * Each child's name, with the prefix as written, is a member that holds an array of all children of that name in order,
+ * one or many, so that a shape never changes with a count. A child without attributes and children is its text, a plain
+ * string.
+ * "#name" stands in the root alone; "@attr" and "#text" are left out when empty; text between children that is blank
+ * does not count. In jq: .channel[0].item[] | .title[0]; text("title") of central.jq does the rest. */
 #ifndef CENTRAL_XML_H
 #define CENTRAL_XML_H
 
@@ -19,9 +20,9 @@
 #define XML_DEPTH_MAX 100
 #define XML_ELEMENTS_MAX 5000000
 
-/* Appends the JSON text. charset is what the content type named (NULL: the document's own declaration counts, else UTF-8). No
- * entities but XML's own five and characters by number: a document that declares any is refused, nothing external is ever
- * loaded. CENTRAL_REJECTED with the line. */
+/* Appends the JSON text. charset is what the content type named (NULL: the document's own declaration counts, else
+ * UTF-8). No entities but XML's own five and characters by number: a document that declares any is refused, nothing
+ * external is ever loaded. CENTRAL_REJECTED with the line. */
 bool xml_to_json(const char *text, size_t len, const char *charset, struct buf *out, struct error *e);
 
 #endif
