@@ -118,8 +118,7 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
     put_line(s);
 }
 
-/* --- list ----------------------------------------------------------------------------------------------------------
- */
+/* --- list --------------------------------------------------------------------------------------------------------- */
 
 static void put_row(struct streams *s, const struct stream *st, const struct look *l)
 {
@@ -193,8 +192,7 @@ static enum central_exit list(struct streams *s, struct error *e)
     return list_others(s, e) ? CENTRAL_OK : e->status;
 }
 
-/* --- show ----------------------------------------------------------------------------------------------------------
- */
+/* --- show --------------------------------------------------------------------------------------------------------- */
 
 /* The server's own JSON, config and state, whatever it knows. */
 static enum central_exit show(struct streams *s, struct error *e)
@@ -217,8 +215,7 @@ static enum central_exit show(struct streams *s, struct error *e)
     return CENTRAL_OK;
 }
 
-/* --- diff, apply ---------------------------------------------------------------------------------------------------
- */
+/* --- diff, apply -------------------------------------------------------------------------------------------------- */
 
 static void put_changes(struct streams *s, const struct stream *st, const struct look *l, const char *done)
 {
@@ -285,8 +282,7 @@ static enum central_exit apply(struct streams *s, struct error *e)
     return CENTRAL_OK;
 }
 
-/* --- the program ---------------------------------------------------------------------------------------------------
- */
+/* --- the program -------------------------------------------------------------------------------------------------- */
 
 static const struct command {
     const char *name;

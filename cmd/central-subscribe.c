@@ -1,4 +1,6 @@
 /* central-subscribe - JetStream to standard output, one event per line. */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,27 +9,43 @@
 #include "central/consumer.h"
 #include "central/log.h"
 #include "central/mem.h"
-#include "central/signals.h"
 #include "central/stream.h"
 #include "central/tool.h"
 
-/* Acknowledged at once at the latest after so many lines: a reader of a quiet pipe waits for none of it. */
-#define ACK_EVERY 1024
+/* The archiver's sign of life, which is no event. */
+#define HEARTBEAT "central.meta.heartbeat"
+/* While waiting, so often is looked whether reader and server are still there. */
+#define WATCH_MS 500
+#define WATCH_END_MS 50
+/* Who reads to the end does not wait for ever for a server that is away. */
+#define GIVE_UP_SECONDS 30
+/* Told with each message that is no event: the first ones in full, the rest as a count. */
+#define REJECTS_SHOWN 3
+
+/* What is wanted of one stream: everything, or some subjects. */
+struct want {
+    bool all;
+    char **subjects;
+    size_t count;
+    struct consumer *consumer;
+};
 
 struct subscribe {
-    char **wanted; /* subjects or streams of the command line */
-    size_t wanted_count;
+    char **arguments; /* subjects or streams */
+    size_t argument_count;
     const char *file;
     struct consumer_options options;
-    bool has_start, follow, stop;
-    uint64_t limit, count;
+    bool has_start, follow, stop, raw;
+    uint64_t limit, count, rejects;
     struct stream_list list;
+    struct want *wants; /* one for each of list */
     struct bus *bus;
+    int64_t away; /* monotonic: since when the server is, 0 */
     struct consumers *consumers;
     struct line_writer out;
     struct buf scratch;
     struct consumed *held; /* written, not yet flushed and acknowledged */
-    size_t held_count;
+    size_t held_count, held_room;
 };
 
 static const struct argp_option options[] = {
@@ -38,6 +56,7 @@ static const struct argp_option options[] = {
     {"follow", 'f', 0, 0, "Do not stop at the end", 0},
     {"durable", 'd', "NAME", 0, "Remember under this name what was read, and go on there next time", 0},
     {"count", 'n', "N", 0, "Stop after so many events", 0},
+    {"raw", 'r', 0, 0, "Write any JSON message as it is, unchecked", 0},
     {"streams", 'S', "FILE", 0, "Read this streams.conf", 0},
     {0}};
 
@@ -79,75 +98,96 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'n':
         s->limit = (uint64_t)tool_number(state, "--count", arg, 1, INT64_MAX);
         return 0;
+    case 'r':
+        s->raw = true;
+        return 0;
     case 'S':
         s->file = arg;
         return 0;
     case ARGP_KEY_ARG:
-        s->wanted = mem_resize(s->wanted, (s->wanted_count + 1) * sizeof *s->wanted);
-        s->wanted[s->wanted_count++] = arg;
+        s->arguments = mem_resize(s->arguments, (s->argument_count + 1) * sizeof *s->arguments);
+        s->arguments[s->argument_count++] = arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* Whether a subject with wildcards can match one of filter's (central.<word>.>). */
-static bool can_match(const char *subject, const char *filter)
+/* --- what is wanted ----------------------------------------------------------------------------------------------- */
+
+/* Takes subject. */
+static void want_subject(struct want *w, char *subject)
 {
-    while (*filter && *subject) {
-        size_t f = strcspn(filter, "."), n = strcspn(subject, ".");
-        if ((f == 1 && *filter == '>') || (n == 1 && *subject == '>'))
-            return true;
-        if (!(n == 1 && *subject == '*') && (f != n || strncmp(filter, subject, n) != 0))
-            return false;
-        filter += f + (filter[f] == '.');
-        subject += n + (subject[n] == '.');
-    }
-    return !*filter && !*subject;
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->subjects[i], subject) == 0) {
+            free(subject);
+            return;
+        }
+    w->subjects = mem_resize(w->subjects, (w->count + 1) * sizeof *w->subjects);
+    w->subjects[w->count++] = subject;
 }
 
-static bool add(struct subscribe *s, const struct stream *st, const char *filter, struct error *e)
+static bool want(struct subscribe *s, const char *argument, struct error *e)
 {
-    s->options.stream = st->name;
-    s->options.filter = filter;
-    s->options.no_ack = !s->options.durable;
-    return consumers_add(s->consumers, &s->options, NULL, e);
-}
-
-static bool add_wanted(struct subscribe *s, const char *wanted, struct error *e)
-{
-    const struct stream *named = stream_named(&s->list, wanted);
-    bool any = false;
+    const struct stream *named = stream_named(&s->list, argument);
+    bool any = named != NULL;
 
     if (named)
-        return add(s, named, NULL, e);
-    for (size_t i = 0; i < s->list.count; i++) {
+        s->wants[named - s->list.at].all = true;
+    for (size_t i = 0; !named && i < s->list.count; i++) {
         const struct stream *st = &s->list.at[i];
-        bool match = false;
-        for (size_t k = 0; k < st->subject_count; k++)
-            match = match || can_match(wanted, st->subjects[k]);
-        if (!match)
-            continue;
-        any = true;
-        if (!add(s, st, wanted, e))
-            return false;
+        for (size_t k = 0; k < st->subject_count; k++) {
+            char *common = stream_subject_meet(argument, st->subjects[k]);
+            if (!common)
+                continue;
+            any = true;
+            if (st->subject_count == 1 && strcmp(common, st->subjects[k]) == 0)
+                s->wants[i].all = true;
+            want_subject(&s->wants[i], common);
+        }
     }
-    return any || error_set(e, CENTRAL_USAGE, "'%s' is neither a stream of %s nor a subject in one of them", wanted,
+    return any || error_set(e, CENTRAL_USAGE, "'%s' is neither a stream of %s nor a subject in one of them", argument,
                             s->list.path);
 }
 
-static bool add_all(struct subscribe *s, struct error *e)
+/* One consumer per stream, so that no message comes twice: several subjects are told apart here. */
+static bool open_consumers(struct subscribe *s, struct error *e)
 {
-    if (s->wanted_count > 1 && s->options.durable)
-        return error_set(e, CENTRAL_USAGE, "--durable goes with one subject or stream");
-    for (size_t i = 0; i < s->wanted_count; i++)
-        if (!add_wanted(s, s->wanted[i], e))
+    s->wants = mem_alloc_array(s->list.count, sizeof *s->wants);
+    for (size_t i = 0; i < s->argument_count; i++)
+        if (!want(s, s->arguments[i], e))
             return false;
-    for (size_t i = 0; !s->wanted_count && i < s->list.count; i++)
-        if (!add(s, &s->list.at[i], NULL, e))
+    if (s->limit && s->limit < CONSUMER_BATCH)
+        s->options.batch = (unsigned)s->limit;
+    s->options.no_ack = !s->options.durable;
+    if (!(s->bus = bus_open(log_tool(), e)) || !(s->consumers = consumers_open(s->bus, e)))
+        return false;
+    for (size_t i = 0; i < s->list.count; i++) {
+        struct want *w = &s->wants[i];
+        w->all = w->all || !s->argument_count;
+        if (!w->all && !w->count)
+            continue;
+        s->options.stream = s->list.at[i].name;
+        s->options.filter = !w->all && w->count == 1 ? w->subjects[0] : NULL;
+        if (!consumers_add(s->consumers, &s->options, &w->consumer, e))
             return false;
+    }
     return true;
 }
+
+static bool wanted(const struct subscribe *s, const struct consumed *m)
+{
+    const struct want *w = s->wants;
+
+    while (w->consumer != m->consumer)
+        w++;
+    for (size_t i = 0; !w->all && i < w->count; i++)
+        if (stream_subject_matches(w->subjects[i], m->subject))
+            return s->raw || strcmp(m->subject, HEARTBEAT) != 0;
+    return w->all && (s->raw || strcmp(m->subject, HEARTBEAT) != 0);
+}
+
+/* --- lines out ---------------------------------------------------------------------------------------------------- */
 
 /* What is on standard output for good is acknowledged. */
 static bool acknowledge(struct subscribe *s, struct error *e)
@@ -164,76 +204,133 @@ static bool acknowledge(struct subscribe *s, struct error *e)
     return ok;
 }
 
-/* A message that is no event, whoever sent it, becomes a reject line: every line stays an event. A foreign publisher
- * may have put white space between tokens. */
+static void put_reject(struct subscribe *s, const struct consumed *m, const char *reason)
+{
+    const struct reject r = {.stage = log_tool(),
+                             .adapter = "unknown",
+                             .source = m->subject,
+                             .line = m->sequence,
+                             .reason = reason,
+                             .original = m->data,
+                             .original_len = m->len};
+
+    if (++s->rejects <= REJECTS_SHOWN)
+        log_warning("%s: message %llu on %s: %s", consumer_stream(m->consumer), (unsigned long long)m->sequence,
+                    m->subject, reason);
+    event_put_reject(&s->scratch, &r);
+}
+
+/* A message that is no event, whoever sent it, becomes a reject line: every line stays an event. */
 static void write_message(struct subscribe *s, const struct consumed *m)
 {
     struct event ev;
+    struct json value;
     struct error e = {0};
-    bool ok = event_read(m->data, m->len, &ev, &e);
+    bool ok = s->raw ? json_check(m->data, m->len, &value, &e) : event_read(m->data, m->len, &ev, &e);
 
-    buf_clear(&s->scratch);
-    if (ok) {
-        json_put(&s->scratch, ev.line);
-    } else {
-        const struct reject r = {.stage = log_tool(),
-                                 .adapter = "unknown",
-                                 .source = m->subject,
-                                 .reason = e.text,
-                                 .original = m->data,
-                                 .original_len = m->len};
-        log_warning("%s: message %llu on %s: %s", consumer_stream(m->consumer), (unsigned long long)m->sequence,
-                    m->subject, e.text);
-        event_put_reject(&s->scratch, &r);
+    if (ok && !s->raw)
+        value = ev.line;
+    /* The usual case: it is a line already. A foreign publisher may have put white space between tokens. */
+    if (ok && !memchr(value.at, '\n', value.len) && !memchr(value.at, '\r', value.len)) {
+        line_write(&s->out, value.at, value.len);
+        return;
     }
+    buf_clear(&s->scratch);
+    if (ok)
+        json_put(&s->scratch, value);
+    else
+        put_reject(s, m, e.text);
     error_free(&e);
     line_write(&s->out, s->scratch.data, s->scratch.len);
 }
 
-static enum central_exit follow(struct subscribe *s, struct error *e)
+/* Takes m. */
+static bool handle(struct subscribe *s, struct consumed *m, struct error *e)
+{
+    bool full;
+
+    if (wanted(s, m)) {
+        write_message(s, m);
+        s->count++;
+    }
+    if (s->held_count == s->held_room) {
+        s->held_room = s->held_room ? 2 * s->held_room : 256;
+        s->held = mem_resize(s->held, s->held_room * sizeof *s->held);
+    }
+    s->held[s->held_count++] = *m;
+    /* The writer flushes by itself when it has enough. */
+    full = s->out.pending.len == 0 || s->held_count == CONSUMER_BATCH;
+    return !full || acknowledge(s, e);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
+
+/* While nothing comes: a reader that went away would be noticed with the next event only, a server never. */
+static bool watch(struct subscribe *s, struct error *e)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO};
+
+    if (poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP)) {
+        s->out.error = EPIPE;
+        return false;
+    }
+    if (bus_connected(s->bus)) {
+        if (s->away)
+            log_info("%s: connected again", bus_url(s->bus));
+        s->away = 0;
+        return true;
+    }
+    if (!s->away) {
+        log_warning("%s: connection lost, trying again", bus_url(s->bus));
+        s->away = clock_monotonic();
+    }
+    if (s->stop && clock_monotonic() - s->away > GIVE_UP_SECONDS * CLOCK_SECOND)
+        return error_set(e, CENTRAL_UNAVAILABLE, "%s: connection lost for %d seconds", bus_url(s->bus),
+                         GIVE_UP_SECONDS);
+    return true;
+}
+
+/* Until the end, the limit, a signal (true) or a failure. */
+static bool pass(struct subscribe *s, struct error *e)
 {
     struct consumed m;
 
-    while (!s->out.error && (!s->limit || s->count < s->limit)) {
+    while (!s->limit || s->count < s->limit) {
         int got = consumers_next(s->consumers, 0, &m, e);
         if (got == 0) {
             /* Nothing at hand: what was written goes out before waiting. */
             if (!acknowledge(s, e))
-                break;
+                return false;
             if (s->stop && consumers_drained(s->consumers, e))
-                return CENTRAL_OK;
+                return true;
             if (e->text)
-                break;
-            got = consumers_next(s->consumers, s->stop ? 100 : -1, &m, e);
+                return false;
+            got = consumers_next(s->consumers, s->stop ? WATCH_END_MS : WATCH_MS, &m, e);
         }
         if (got < 0)
-            break;
-        if (got == 0)
-            continue;
-        write_message(s, &m);
-        s->held[s->held_count++] = m;
-        s->count++;
-        if (s->held_count == ACK_EVERY && !acknowledge(s, e))
-            break;
+            return !e->text;
+        if (got == 0 ? !watch(s, e) : !handle(s, &m, e))
+            return false;
     }
-    if (e->text)
-        return e->status;
-    return acknowledge(s, e) && (!s->options.durable || consumers_sync(s->consumers, e)) ? CENTRAL_OK : e->status;
+    return true;
 }
 
 static enum central_exit run(struct subscribe *s)
 {
-    struct error e = {0};
+    struct error e = {0}, last = {0};
 
-    if (!stream_list_read(s->file, &s->list, &e) || !(s->bus = bus_open(log_tool(), &e)) ||
-        !(s->consumers = consumers_open(s->bus, &e)) || !add_all(s, &e))
+    if (!stream_list_read(s->file, &s->list, &e) || !open_consumers(s, &e))
         return log_failure(&e);
-    s->held = mem_alloc_array(ACK_EVERY, sizeof *s->held);
     s->stop = s->stop && !s->follow;
-    enum central_exit status = follow(s, &e);
-    for (size_t i = 0; i < s->held_count; i++)
-        consumed_free(&s->held[i]);
-    return e.text ? log_failure(&e) : status;
+    bool ok = pass(s, &e);
+    if (ok)
+        ok = acknowledge(s, &e) && (!s->options.durable || consumers_sync(s->consumers, &e));
+    else if (!s->out.error)
+        acknowledge(s, &last);
+    error_free(&last);
+    if (s->rejects > REJECTS_SHOWN)
+        log_warning("%llu messages in all were no events", (unsigned long long)s->rejects);
+    return e.text ? log_failure(&e) : ok ? CENTRAL_OK : CENTRAL_IO;
 }
 
 int main(int argc, char **argv)
@@ -252,11 +349,19 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &s);
     line_writer_open(&s.out, STDOUT_FILENO);
     enum central_exit status = run(&s);
+    for (size_t i = 0; i < s.held_count; i++)
+        consumed_free(&s.held[i]);
     consumers_close(s.consumers);
     bus_close(s.bus);
+    for (size_t i = 0; s.wants && i < s.list.count; i++) {
+        for (size_t k = 0; k < s.wants[i].count; k++)
+            free(s.wants[i].subjects[k]);
+        free(s.wants[i].subjects);
+    }
+    free(s.wants);
     stream_list_free(&s.list);
     buf_free(&s.scratch);
     free(s.held);
-    free(s.wanted);
+    free(s.arguments);
     return tool_end(&s.out, status);
 }

@@ -14,7 +14,7 @@
 /* What one request may bring: messages that are asked for ahead wait in memory. */
 #define REQUEST_BYTES (16 * 1024 * 1024)
 /* While waiting, so often is looked at the connection and at requests that ended. */
-#define TURN_MS 100
+#define TURN_MS 250
 /* After the server said "not now" or "not there". */
 #define RETRY_MS 250
 /* Known to be on their way and not here so long after the last message: the server is asked whether they still are. */
@@ -72,8 +72,7 @@ struct consumers {
     int64_t looked; /* monotonic: when consumers_drained last asked */
 };
 
-/* --- sets ----------------------------------------------------------------------------------------------------------
- */
+/* --- sets --------------------------------------------------------------------------------------------------------- */
 
 static size_t home_of(const struct set *s, uint64_t n)
 {
@@ -136,8 +135,7 @@ static uint64_t set_lowest(const struct set *s, uint64_t otherwise)
     return s->count ? lowest : otherwise;
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------
- */
+/* --- opening ------------------------------------------------------------------------------------------------------ */
 
 struct consumers *consumers_open(struct bus *b, struct error *e)
 {
@@ -177,8 +175,7 @@ static uint64_t number_in(struct json v, const char *name, const char *member)
     return n < 0 ? 0 : (uint64_t)n;
 }
 
-/* --- making --------------------------------------------------------------------------------------------------------
- */
+/* --- making ------------------------------------------------------------------------------------------------------- */
 
 static bool publish(struct consumers *cs, const char *subject, const char *reply, const char *text, size_t len)
 {
@@ -471,8 +468,7 @@ bool consumers_add(struct consumers *cs, const struct consumer_options *o, struc
     return true;
 }
 
-/* --- asking for messages -------------------------------------------------------------------------------------------
- */
+/* --- asking for messages ------------------------------------------------------------------------------------------ */
 
 /* The next request goes out when half of the last is used up, so that the server always has one. */
 static void ask(struct consumer *c)
@@ -532,8 +528,7 @@ static bool tend(struct consumers *cs, struct error *e)
     return true;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* A message without data that says how a request ended; its subject is our inbox's. */
 static bool on_status(struct consumers *cs, natsMsg *m, struct error *e)
@@ -682,8 +677,6 @@ int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, s
         int64_t left = timeout_ms < 0 ? TURN_MS : (end - now) / MS;
         cs->next = 0;
         cs->taken = inbox_take(cs->inbox, left > TURN_MS ? TURN_MS : left > 0 ? (int)left : 0, true, &cs->messages);
-        if (!cs->taken && left > 0)
-            cs->taken = inbox_take(cs->inbox, 0, false, &cs->messages);
         cs->empty = !cs->taken;
         if (cs->taken)
             cs->heard = clock_monotonic();
@@ -741,8 +734,7 @@ bool consumers_drained(struct consumers *cs, struct error *e)
     return drained;
 }
 
-/* --- answering -----------------------------------------------------------------------------------------------------
- */
+/* --- answering ---------------------------------------------------------------------------------------------------- */
 
 static bool answer(struct consumers *cs, const struct consumed *m, const char *text, struct error *e)
 {

@@ -28,8 +28,7 @@ char *stream_path(void)
     return path_data("streams.conf");
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 struct reader {
     struct stream_list *list;
@@ -285,8 +284,66 @@ const struct stream *stream_named(const struct stream_list *l, const char *name)
     return NULL;
 }
 
-/* --- the server ----------------------------------------------------------------------------------------------------
- */
+/* --- subjects ----------------------------------------------------------------------------------------------------- */
+
+static bool token_is(const char *token, size_t len, char c)
+{
+    return len == 1 && *token == c;
+}
+
+/* Tokens of [a-z0-9_-] or wildcards, > at the end alone. */
+static bool pattern_ok(const char *pattern)
+{
+    for (;;) {
+        size_t n = strcspn(pattern, ".");
+        bool wild = token_is(pattern, n, '*') || (token_is(pattern, n, '>') && !pattern[n]);
+        if (!n || (!wild && strspn(pattern, "abcdefghijklmnopqrstuvwxyz0123456789_-") < n))
+            return false;
+        if (!pattern[n])
+            return true;
+        pattern += n + 1;
+    }
+}
+
+char *stream_subject_meet(const char *pattern, const char *filter)
+{
+    struct buf out = {0};
+
+    if (!pattern_ok(pattern))
+        return NULL;
+    for (;;) {
+        size_t p = strcspn(pattern, "."), f = strcspn(filter, ".");
+        if (token_is(pattern, p, '>') || token_is(filter, f, '>')) {
+            buf_add_text(&out, token_is(pattern, p, '>') ? filter : pattern);
+            return out.data;
+        }
+        bool any = token_is(pattern, p, '*');
+        if ((!any && (p != f || memcmp(pattern, filter, p) != 0)) || !pattern[p] || !filter[f]) {
+            buf_free(&out);
+            return NULL;
+        }
+        buf_add(&out, filter, f + 1);
+        pattern += p + 1;
+        filter += f + 1;
+    }
+}
+
+bool stream_subject_matches(const char *pattern, const char *subject)
+{
+    for (;;) {
+        size_t p = strcspn(pattern, "."), s = strcspn(subject, ".");
+        if (token_is(pattern, p, '>'))
+            return s > 0;
+        if (!token_is(pattern, p, '*') && (p != s || memcmp(pattern, subject, p) != 0))
+            return false;
+        if (!pattern[p] || !subject[s])
+            return !pattern[p] && !subject[s];
+        pattern += p + 1;
+        subject += s + 1;
+    }
+}
+
+/* --- the server --------------------------------------------------------------------------------------------------- */
 
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing, struct error *e)
 {

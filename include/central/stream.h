@@ -43,6 +43,11 @@ void stream_list_free(struct stream_list *l);
 const struct stream *stream_for(const struct stream_list *l, const char *subject);
 const struct stream *stream_named(const struct stream_list *l, const char *name);
 
+/* The subjects that pattern and filter (each with wildcards * and >) have in common, as one pattern; NULL when they
+ * have none or pattern is no subject. filter is a stream's, central.<word>.>. The caller frees. */
+char *stream_subject_meet(const char *pattern, const char *filter);
+bool stream_subject_matches(const char *pattern, const char *subject);
+
 /* The stream's state on the server: the JSON of $JS.API.STREAM.INFO. False with e->text NULL and *missing true when it
  * is not there. */
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing,
