@@ -199,7 +199,7 @@ static bool next(struct adapter *a, jv *result, struct error *e)
 /* The one result of an operation, as JSON text. */
 static bool once(struct adapter *a, const char *op, jv input, struct buf *out, struct error *e)
 {
-    jv result;
+    jv result = jv_invalid();
     struct error failed = {0};
 
     start(a, op, input);
@@ -414,7 +414,7 @@ bool adapter_requests(struct adapter *a, const char *key, const char *state, int
 bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, struct error *e)
 {
     struct error failed = {0};
-    jv result, parsed = value_parse(answer);
+    jv result = jv_invalid(), parsed = value_parse(answer);
 
     if (!jv_is_valid(parsed)) {
         jv_free(parsed);
@@ -450,7 +450,7 @@ static void add_record(struct records *r, struct json record)
 static bool collect_paths(struct adapter *a, struct json answer, jv parsed, struct records *r, struct error *e)
 {
     struct value_cursor cursor = {.record = answer};
-    jv path;
+    jv path = jv_invalid();
 
     for (start(a, "paths", parsed); next(a, &path, e);) {
         struct json record = value_cursor_at(&cursor, path);
@@ -464,7 +464,7 @@ static bool collect_paths(struct adapter *a, struct json answer, jv parsed, stru
 
 static bool collect_values(struct adapter *a, struct json answer, jv parsed, struct records *r, struct error *e)
 {
-    jv value;
+    jv value = jv_invalid();
 
     /* Positions first: the buffer moves as it grows. */
     for (start(a, "values", parsed); next(a, &value, e);) {
@@ -521,7 +521,7 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
     struct buf line = {0};
     unsigned results = 0;
     bool go_on = true;
-    jv result;
+    jv result = jv_invalid();
 
     set_context_at(a, c);
     jv parsed = value_parse(record);

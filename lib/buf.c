@@ -60,7 +60,7 @@ void buf_add_vformat(struct buf *b, const char *format, va_list args)
     va_list again;
 
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(NULL, 0, format, args); // NOLINT(clang-analyzer-valist.Uninitialized): it is the caller's
     if (n > 0) {
         char *to = buf_reserve(b, (size_t)n);
         vsnprintf(to, (size_t)n + 1, format, again);
