@@ -243,6 +243,8 @@ static void refuses_every_violation(void **state)
          "centralsubject"},
         {"\"centralsubject\":\"central.quake.event.light\"", "\"centralsubject\":false", "centralsubject"},
         {",\"data\":{\"id\"", ",\"centralrevision\":1,\"data\":{\"id\"", "centralrevision"},
+        {"\"id\":\"us7000abcd\",\"source\"", "\"id\":\"us7000abcd@1\",\"centralrevision\":1,\"source\"",
+         "centralrevision: "},
         {",\"data\":{\"id\"", ",\"centralrevision\":0,\"data\":{\"id\"", "centralrevision"},
         {",\"data\":{\"id\"", ",\"centralrevision\":-2,\"data\":{\"id\"", "centralrevision"},
         {",\"data\":{\"id\"", ",\"centralrevision\":\"2\",\"data\":{\"id\"", "centralrevision"},
