@@ -251,7 +251,7 @@ ok '... and is back: everything is archived' wait_for 60 has_rows 22001
 ok '... with one line' wait_for 10 grep -q 'back after' service.err
 is "$(grep -c . service.err)" 2 '... and one when it went'
 ok 'a heartbeat was published' wait_for 10 bash -c \
-    "central-subscribe --all 'central.meta.heartbeat' 2>&1 | grep -q ."
+    "central-subscribe --raw --all 'central.meta.heartbeat' 2>&1 | grep -q ."
 kill -TERM "$archiver"
 status=0
 wait "$archiver" || status=$?
