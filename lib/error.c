@@ -47,6 +47,8 @@ bool error_prefix(struct error *e, const char *format, ...)
 
 void error_free(struct error *e)
 {
+    if (!e)
+        return;
     free(e->text);
     *e = (struct error){0};
 }

@@ -60,7 +60,8 @@ bool line_writer_close(struct line_writer *w, struct error *e)
         return true;
     if (w->error == EPIPE) {
         error_free(e);
-        e->status = CENTRAL_IO;
+        if (e)
+            e->status = CENTRAL_IO;
         return false;
     }
     return error_set(e, CENTRAL_IO, "standard output: %s", strerror(w->error));
@@ -90,14 +91,6 @@ static char *find_newline(struct line_reader *r)
 
     r->scanned = found ? (size_t)(found - r->buffer.data) : r->buffer.len;
     return found;
-}
-
-bool line_ready(struct line_reader *r)
-{
-    if (r->end || find_newline(r))
-        return true;
-    struct pollfd p = {.fd = r->fd, .events = POLLIN};
-    return poll(&p, 1, 0) > 0;
 }
 
 /* Moves what is not handed out to the front, then reads more. */

@@ -231,12 +231,14 @@ static bool ask(struct poll *p, struct http_answer *answer, struct error *e)
     struct json known = conditional(p, r) ? json_get(p->known, r->shown) : json_absent;
     char *etag = text_member(known, "etag"), *modified = text_member(known, "last_modified");
     struct json timeout = json_get(adapter_about(p->adapter), "timeout");
-    int64_t seconds = 0, backoff = p->options->backoff_ms ? p->options->backoff_ms : POLL_BACKOFF_MS;
+    int64_t body_max = 0, seconds = 0, backoff = p->options->backoff_ms ? p->options->backoff_ms : POLL_BACKOFF_MS;
+    json_int(json_get(adapter_about(p->adapter), "max_bytes"), &body_max);
     struct http_request request = {.url = r->url,
                                    .headers = (const char *const *)r->headers,
                                    .etag = etag,
                                    .last_modified = modified,
-                                   .timeout_ms = json_int(timeout, &seconds) ? (int)(seconds * 1000) : 0};
+                                   .timeout_ms = json_int(timeout, &seconds) ? (int)(seconds * 1000) : 0,
+                                   .body_max = body_max};
     bool answered;
 
     for (int tries = p->options->tries ? p->options->tries : POLL_TRIES;; backoff *= 2) {

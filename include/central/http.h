@@ -8,7 +8,7 @@
 #include "central/buf.h"
 #include "central/error.h"
 
-#define HTTP_BODY_MAX (256 * 1024 * 1024) /* after decompression; the largest feed seen is 20 MiB */
+#define HTTP_BODY_MAX (64 * 1024 * 1024) /* after decompression; the largest feed seen is 20 MiB */
 #define HTTP_REDIRECTS_MAX 5
 #define HTTP_CONNECT_MS 15000
 #define HTTP_TIMEOUT_MS 60000

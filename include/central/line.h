@@ -63,7 +63,5 @@ enum line_result {
 bool line_reader_open(struct line_reader *r, int fd, struct line_writer *writer, struct error *e);
 enum line_result line_read(struct line_reader *r, char **text, size_t *len, struct error *e);
 void line_reader_close(struct line_reader *r);
-/* True when a call of line_read would not wait: a line, or the end, is there already. */
-bool line_ready(struct line_reader *r);
 
 #endif
