@@ -10,6 +10,8 @@
 #include "central/stream.h"
 #include "central/tool.h"
 
+#define NANOSECONDS INT64_C(1000000000)
+
 struct streams {
     const char *file;
     bool json, dry_run;
@@ -18,6 +20,7 @@ struct streams {
     struct bus *bus;
     struct stream_list list;
     struct buf out; /* one result */
+    size_t shown;   /* streams, by list */
 };
 
 /* One stream as the server has it. */
@@ -96,6 +99,7 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
     json_begin(&s->out, '{');
     json_put_member_text(&s->out, "name", st->name);
     json_put_member_bool(&s->out, "exists", !l->missing);
+    json_put_member_bool(&s->out, "in_streams_conf", true);
     json_put_name(&s->out, "subjects");
     json_begin(&s->out, '[');
     for (size_t i = 0; i < st->subject_count; i++)
@@ -104,6 +108,7 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
     json_put_member_int(&s->out, "max_age_seconds", st->max_age);
     json_put_member_int(&s->out, "max_bytes", st->max_bytes);
     json_put_member_bool(&s->out, "archive", st->archived);
+    json_put_member_bool(&s->out, "top", st->top);
     if (!l->missing) {
         json_put_member_int(&s->out, "messages", state_int(l->info, "messages"));
         json_put_member_int(&s->out, "bytes", state_int(l->info, "bytes"));
@@ -120,76 +125,172 @@ static void put_json(struct streams *s, const struct stream *st, const struct lo
 
 /* --- list --------------------------------------------------------------------------------------------------------- */
 
-static void put_row(struct streams *s, const struct stream *st, const struct look *l)
-{
-    struct buf age = {0}, bytes = {0}, max_age = {0}, max_bytes = {0};
-    int64_t last = l->missing ? 0 : newest(l->info);
+enum { NAME, SUBJECTS, MESSAGES, BYTES, NEWEST, MAX_AGE, MAX_BYTES, CONFIGURATION, COLUMNS };
 
-    if (last)
-        clock_put_age(&age, clock_now() - last);
-    else
-        buf_add_char(&age, '-');
-    size_put(&bytes, state_int(l->info, "bytes"));
-    duration_put(&max_age, st->max_age);
-    size_put(&max_bytes, st->max_bytes);
-    buf_add_format(&s->out, "%-18s %-21s %9lld %11s %7s %8s %9s  %s", st->name, st->subjects[0],
-                   (long long)state_int(l->info, "messages"), buf_text(&bytes), buf_text(&age), buf_text(&max_age),
-                   buf_text(&max_bytes),
-                   l->missing     ? "missing"
-                   : l->differing ? "differs"
-                                  : "as streams.conf");
-    put_line(s);
-    buf_free(&age);
-    buf_free(&bytes);
-    buf_free(&max_age);
-    buf_free(&max_bytes);
+struct row {
+    struct buf cell[COLUMNS];
+};
+
+struct table {
+    struct row *at;
+    size_t count;
+};
+
+/* A new row, of empty cells. */
+static struct row *add_row(struct table *t)
+{
+    t->at = mem_resize(t->at, (t->count + 1) * sizeof *t->at);
+    t->at[t->count] = (struct row){0};
+    return &t->at[t->count++];
 }
 
-/* Streams on the server that the file does not know: shown, never touched. */
-static bool list_others(struct streams *s, struct error *e)
+/* Columns as wide as what is in them; the last one ends the line. Frees the rows. */
+static void put_table(struct streams *s, struct table *t)
 {
-    struct buf answer = {0};
-    struct json v, name;
-    bool ok = bus_api(s->bus, "STREAM.NAMES", "", 0, &answer, &v, NULL, e);
+    static const bool right[COLUMNS] = {
+        [MESSAGES] = true, [BYTES] = true, [NEWEST] = true, [MAX_AGE] = true, [MAX_BYTES] = true};
+    int width[COLUMNS] = {0};
 
-    for (struct json_iter i = ok ? json_walk(json_get(v, "streams")) : (struct json_iter){0};
-         json_next(&i, NULL, &name);) {
-        char *text = json_string(name);
-        if (text && !stream_named(&s->list, text) && chosen(s, text)) {
-            if (s->json) {
-                json_begin(&s->out, '{');
-                json_put_member_text(&s->out, "name", text);
-                json_put_member_bool(&s->out, "exists", true);
-                json_put_member_bool(&s->out, "in_streams_conf", false);
-                json_end(&s->out, '}');
-            } else {
-                buf_add_format(&s->out, "%-18s %-78s not in streams.conf", text, "");
-            }
-            put_line(s);
+    for (size_t i = 0; i < t->count; i++)
+        for (size_t k = 0; k < COLUMNS; k++)
+            if (width[k] < (int)t->at[i].cell[k].len)
+                width[k] = (int)t->at[i].cell[k].len;
+    for (size_t i = 0; i < t->count; i++) {
+        for (size_t k = 0; k < COLUMNS; k++) {
+            const char *text = buf_text(&t->at[i].cell[k]);
+            if (k == CONFIGURATION)
+                buf_add_text(&s->out, text);
+            else
+                buf_add_format(&s->out, right[k] ? "%*s  " : "%-*s  ", width[k], text);
         }
-        free(text);
+        put_line(s);
+        for (size_t k = 0; k < COLUMNS; k++)
+            buf_free(&t->at[i].cell[k]);
+    }
+    free(t->at);
+    *t = (struct table){0};
+}
+
+/* For a person: three digits tell enough. */
+static void put_size(struct buf *out, int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double n = (double)bytes;
+    size_t unit = 0;
+
+    for (; n >= 1000 && unit < 4; unit++)
+        n /= 1024;
+    buf_add_format(out, unit && n < 99.95 ? "%.1f%s" : "%.0f%s", n, units[unit]);
+}
+
+static void fill_row(struct row *r, const struct stream *st, const struct look *l)
+{
+    struct json config = json_get(l->info, "config");
+    int64_t last = l->missing ? 0 : newest(l->info), max_age = st->max_age, max_bytes = st->max_bytes;
+
+    buf_add_text(&r->cell[NAME], st->name);
+    for (size_t i = 0; i < st->subject_count; i++)
+        buf_add_format(&r->cell[SUBJECTS], i ? ",%s" : "%s", st->subjects[i]);
+    buf_add_text(&r->cell[CONFIGURATION], l->missing     ? "missing"
+                                          : l->differing ? "differs (central-streams diff)"
+                                                         : "as streams.conf");
+    if (l->missing)
+        return;
+    /* What counts is what the server has. */
+    if (json_int(json_get(config, "max_age"), &max_age))
+        max_age /= NANOSECONDS;
+    json_int(json_get(config, "max_bytes"), &max_bytes);
+    buf_add_format(&r->cell[MESSAGES], "%lld", (long long)state_int(l->info, "messages"));
+    put_size(&r->cell[BYTES], state_int(l->info, "bytes"));
+    if (last)
+        clock_put_age(&r->cell[NEWEST], clock_now() - last);
+    else
+        buf_add_char(&r->cell[NEWEST], '-');
+    if (max_age > 0)
+        duration_put(&r->cell[MAX_AGE], max_age);
+    else
+        buf_add_char(&r->cell[MAX_AGE], '-');
+    if (max_bytes > 0)
+        size_put(&r->cell[MAX_BYTES], max_bytes);
+    else
+        buf_add_char(&r->cell[MAX_BYTES], '-');
+}
+
+static void put_other(struct streams *s, const char *name, struct table *t)
+{
+    s->shown++;
+    if (!s->json) {
+        struct row *r = add_row(t);
+        log_harmless(&r->cell[NAME], name, strlen(name));
+        buf_add_text(&r->cell[CONFIGURATION], "not in streams.conf");
+        return;
+    }
+    json_begin(&s->out, '{');
+    json_put_member_text(&s->out, "name", name);
+    json_put_member_bool(&s->out, "exists", true);
+    json_put_member_bool(&s->out, "in_streams_conf", false);
+    json_end(&s->out, '}');
+    put_line(s);
+}
+
+/* Streams on the server that the file does not know: shown, never touched. The server answers in pages. */
+static bool list_others(struct streams *s, struct table *t, struct error *e)
+{
+    struct buf answer = {0}, body = {0};
+    int64_t offset = 0, total = 1;
+    bool ok = true;
+
+    while (ok && offset < total) {
+        struct json v, name, names;
+        buf_clear(&body);
+        json_begin(&body, '{');
+        json_put_member_int(&body, "offset", offset);
+        json_end(&body, '}');
+        ok = bus_api(s->bus, "STREAM.NAMES", body.data, body.len, &answer, &v, NULL, e);
+        names = ok ? json_get(v, "streams") : json_absent;
+        if (json_count(names) == 0 || !json_int(json_get(v, "total"), &total))
+            break;
+        offset += (int64_t)json_count(names);
+        for (struct json_iter i = json_walk(names); json_next(&i, NULL, &name);) {
+            char *text = json_string(name);
+            if (text && !stream_named(&s->list, text) && chosen(s, text))
+                put_other(s, text, t);
+            free(text);
+        }
     }
     buf_free(&answer);
+    buf_free(&body);
     return ok;
 }
 
 static enum central_exit list(struct streams *s, struct error *e)
 {
-    if (!s->json)
-        printf("%-18s %-21s %9s %11s %7s %8s %9s  %s\n", "STREAM", "SUBJECTS", "MESSAGES", "BYTES", "NEWEST", "MAX-AGE",
-               "MAX-BYTES", "CONFIGURATION");
-    for (size_t i = 0; i < s->list.count; i++) {
+    static const char *const heads[COLUMNS] = {"STREAM", "SUBJECTS", "MESSAGES",  "BYTES",
+                                               "NEWEST", "MAX-AGE",  "MAX-BYTES", "CONFIGURATION"};
+    struct table t = {0};
+    bool ok = true;
+
+    struct row *head = s->json ? NULL : add_row(&t);
+    for (size_t k = 0; head && k < COLUMNS; k++)
+        buf_add_text(&head->cell[k], heads[k]);
+    for (size_t i = 0; ok && i < s->list.count; i++) {
         struct look l;
         if (!chosen(s, s->list.at[i].name))
             continue;
-        if (!look_at(s, &s->list.at[i], &l, e)) {
-            look_free(&l);
-            return e->status;
-        }
-        (s->json ? put_json : put_row)(s, &s->list.at[i], &l);
+        ok = look_at(s, &s->list.at[i], &l, e);
+        s->shown++;
+        if (ok && s->json)
+            put_json(s, &s->list.at[i], &l);
+        else if (ok)
+            fill_row(add_row(&t), &s->list.at[i], &l);
         look_free(&l);
     }
-    return list_others(s, e) ? CENTRAL_OK : e->status;
+    ok = ok && list_others(s, &t, e);
+    put_table(s, &t);
+    if (ok && s->shown < s->name_count)
+        ok = error_set(e, CENTRAL_DIFFERS, "%zu of %zu streams are neither in %s nor on %s", s->name_count - s->shown,
+                       s->name_count, s->list.path, bus_url(s->bus));
+    return ok ? CENTRAL_OK : e->status;
 }
 
 /* --- show --------------------------------------------------------------------------------------------------------- */
@@ -259,27 +360,50 @@ static enum central_exit diff(struct streams *s, struct error *e)
     return status;
 }
 
+/* Smaller limits delete the oldest messages at once: asked for, but not to be a surprise. */
+static void warn_loss(struct streams *s, const struct stream *st, const struct look *l)
+{
+    struct buf why = {0};
+
+    if (!l->missing)
+        stream_loss(st, l->info, clock_now(), &why);
+    if (why.len)
+        log_warning("%s: %s: its oldest messages %s", st->name, buf_text(&why), s->dry_run ? "would go" : "go");
+    buf_free(&why);
+}
+
+static bool apply_one(struct streams *s, const struct stream *st, struct error *e)
+{
+    struct look l;
+    bool ok = look_at(s, st, &l, e);
+
+    if (ok && l.differing) {
+        warn_loss(s, st, &l);
+        ok = s->dry_run || stream_apply(s->bus, st, e);
+    }
+    if (ok)
+        put_changes(s, st, &l,
+                    !l.differing ? "unchanged"
+                    : s->dry_run ? l.missing ? "would be created" : "would be updated"
+                    : l.missing  ? "created"
+                                 : "updated");
+    look_free(&l);
+    return ok;
+}
+
+/* A stream that the server does not want so is no reason to leave the others out. */
 static enum central_exit apply(struct streams *s, struct error *e)
 {
+    enum central_exit status = CENTRAL_OK;
+
     for (size_t i = 0; i < s->list.count; i++) {
-        const struct stream *st = &s->list.at[i];
-        struct look l;
-        if (!chosen(s, st->name))
+        if (!chosen(s, s->list.at[i].name) || apply_one(s, &s->list.at[i], e))
             continue;
-        bool ok = look_at(s, st, &l, e);
-        if (ok && l.differing && !s->dry_run)
-            ok = stream_apply(s->bus, st, e);
-        if (ok)
-            put_changes(s, st, &l,
-                        !l.differing ? "unchanged"
-                        : s->dry_run ? l.missing ? "would be created" : "would be updated"
-                        : l.missing  ? "created"
-                                     : "updated");
-        look_free(&l);
-        if (!ok)
+        if (e->status != CENTRAL_CONFIG)
             return e->status;
+        status = error_worse(status, log_failure(e));
     }
-    return CENTRAL_OK;
+    return status;
 }
 
 /* --- the program -------------------------------------------------------------------------------------------------- */

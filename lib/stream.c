@@ -32,7 +32,8 @@ char *stream_path(void)
 
 struct reader {
     struct stream_list *list;
-    const char *line; /* its beginning */
+    const char *line; /* its beginning, NUL-terminated */
+    size_t len;
     unsigned number;
     struct error *e;
 };
@@ -62,25 +63,21 @@ static struct word next_word(const char **at)
 {
     while (**at == ' ' || **at == '\t')
         (*at)++;
-    struct word w = {*at, strcspn(*at, " \t\r")};
+    struct word w = {*at, strcspn(*at, " \t")};
     if (*w.at == '#')
         w.len = 0;
     *at += w.len;
     return w;
 }
 
-/* The next of several parts separated by commas. */
+/* The next of several parts separated by commas, an empty one behind a last comma too; at is NULL behind the end. */
 static bool next_part(struct word *rest, struct word *part)
 {
-    if (!rest->len)
+    if (!rest->at || (!rest->len && rest->at[-1] != ','))
         return false;
-    part->at = rest->at;
-    part->len = 0;
-    while (part->len < rest->len && rest->at[part->len] != ',')
-        part->len++;
-    size_t used = part->len + (part->len < rest->len);
-    rest->at += used;
-    rest->len -= used;
+    const char *comma = memchr(rest->at, ',', rest->len);
+    *part = (struct word){rest->at, comma ? (size_t)(comma - rest->at) : rest->len};
+    *rest = (struct word){comma ? comma + 1 : NULL, comma ? rest->len - part->len - 1 : 0};
     return true;
 }
 
@@ -200,8 +197,13 @@ static bool read_line(struct reader *r, struct stream *s)
     const char *at = r->line;
     struct word name = next_word(&at), subjects = next_word(&at), age = next_word(&at), bytes = next_word(&at),
                 options = next_word(&at), more = next_word(&at), part;
+    size_t plain = 0;
 
     s->line = r->number;
+    while ((unsigned char)r->line[plain] >= ' ' || r->line[plain] == '\t')
+        plain++;
+    if (plain < r->len)
+        return complain(r, r->line + plain, "a control character");
     s->duplicate_window = STREAM_DUPLICATE_WINDOW;
     if (!bytes.len)
         return complain(r, bytes.at, "a stream needs a name, subjects, max-age and max-bytes");
@@ -229,14 +231,18 @@ bool stream_list_read(const char *path, struct stream_list *out, struct error *e
         stream_list_free(out);
         return false;
     }
-    for (char *line = text.data, *end; ok && line && *line; line = end) {
-        end = line + strcspn(line, "\n");
-        if (*end)
-            *end++ = '\0';
+    buf_reserve(&text, 1);
+    for (char *line = text.data, *stop = text.data + text.len, *end; ok && line < stop; line = end + 1) {
+        end = memchr(line, '\n', (size_t)(stop - line));
+        end = end ? end : stop;
         r.line = line;
+        r.len = (size_t)(end - line);
         r.number++;
-        const char *first = line + strspn(line, " \t\r");
-        if (!*first || *first == '#')
+        if (r.len && line[r.len - 1] == '\r')
+            r.len--;
+        line[r.len] = '\0';
+        size_t first = strspn(line, " \t");
+        if (first == r.len || line[first] == '#')
             continue;
         struct stream s = {0};
         ok = read_line(&r, &s);
@@ -363,12 +369,22 @@ struct wanted {
     const char *name;
     struct buf value;
 };
-#define WANTED_MAX 6
+#define WANTED_MAX 10
+
+/* What contract §4 says of every stream: without it a stream forgets at a restart, or refuses or drops messages. */
+static const struct {
+    const char *name, *value;
+} fixed[] = {{"retention", "\"limits\""}, {"storage", "\"file\""}, {"discard", "\"old\""}, {"max_msgs", "-1"}};
+#define FIXED (sizeof fixed / sizeof *fixed)
 
 static size_t wanted_members(const struct stream *s, struct wanted *w)
 {
     size_t n = 0;
 
+    for (; n < FIXED; n++) {
+        w[n].name = fixed[n].name;
+        buf_add_text(&w[n].value, fixed[n].value);
+    }
     w[n].name = "subjects";
     json_begin(&w[n].value, '[');
     for (size_t i = 0; i < s->subject_count; i++)
@@ -436,8 +452,7 @@ size_t stream_diff(const struct stream *want, struct json info, struct buf *out)
     return differing;
 }
 
-/* The configuration to send: what the server has, with our members in the place of its own; for a new stream the rest
- * of contract §4 as well. */
+/* The configuration to send: what the server has, with our members in the place of its own. */
 static void put_config(const struct stream *s, struct json have, struct buf *out)
 {
     struct wanted w[WANTED_MAX] = {0};
@@ -457,10 +472,6 @@ static void put_config(const struct stream *s, struct json have, struct buf *out
     }
     if (!json_exists(have)) {
         json_put_member_text(out, "name", s->name);
-        json_put_member_text(out, "retention", "limits");
-        json_put_member_text(out, "storage", "file");
-        json_put_member_text(out, "discard", "old");
-        json_put_member_int(out, "max_msgs", -1);
         json_put_member_int(out, "max_consumers", -1);
         if (!s->replicas)
             json_put_member_int(out, "num_replicas", 1);
@@ -476,6 +487,7 @@ bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
     struct buf answer = {0}, config = {0}, reply = {0};
     struct json info = {0}, v;
     bool missing = false;
+    int code;
 
     if (!stream_info(b, want->name, &answer, &info, &missing, e) && !missing) {
         buf_free(&answer);
@@ -483,10 +495,34 @@ bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
     }
     put_config(want, missing ? json_absent : json_get(info, "config"), &config);
     char *subject = mem_format(missing ? "STREAM.CREATE.%s" : "STREAM.UPDATE.%s", want->name);
-    bool ok = bus_api(b, subject, config.data, config.len, &reply, &v, NULL, e);
+    bool ok = bus_api(b, subject, config.data, config.len, &reply, &v, &code, e);
+    /* The server does not want it so, and will not. */
+    if (!ok && code && e && e->status == CENTRAL_UNAVAILABLE)
+        e->status = CENTRAL_CONFIG;
     free(subject);
     buf_free(&answer);
     buf_free(&config);
     buf_free(&reply);
     return ok;
+}
+
+void stream_loss(const struct stream *want, struct json info, int64_t now, struct buf *out)
+{
+    struct json state = json_get(info, "state"), first = json_get(state, "first_ts");
+    int64_t bytes = 0, messages = 0, oldest = 0;
+
+    json_int(json_get(state, "bytes"), &bytes);
+    json_int(json_get(state, "messages"), &messages);
+    if (bytes > want->max_bytes) {
+        buf_add_text(out, "holds ");
+        size_put(out, bytes);
+        buf_add_text(out, ", max-bytes is ");
+        size_put(out, want->max_bytes);
+    } else if (messages && json_kind(first) == JSON_STRING && clock_parse(first.at + 1, first.len - 2, &oldest) &&
+               now - oldest > want->max_age * CLOCK_SECOND) {
+        buf_add_text(out, "holds messages of ");
+        clock_put_age(out, now - oldest);
+        buf_add_text(out, " ago, max-age is ");
+        duration_put(out, want->max_age);
+    }
 }

@@ -52,11 +52,14 @@ bool stream_subject_matches(const char *pattern, const char *subject);
  * is not there. */
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing,
                  struct error *e);
-/* Appends, a line per differing field, "field: have -> want"; returns how many. info "not there": everything differs.
- */
+/* Appends, a line per differing member of the configuration, "max_age: 2h -> 7d" (have, want); returns how many.
+ * Besides what streams.conf says: retention limits, storage file, discard old, no limit of messages (contract §4). info
+ * json_absent: everything differs. */
 size_t stream_diff(const struct stream *want, struct json info, struct buf *out);
-/* Creates or updates. Fields of the server's configuration that streams.conf does not speak of are sent back as they
- * are. */
+/* Creates or updates. Members of the server's configuration that streams.conf does not speak of are sent back as they
+ * are, and no others. CENTRAL_CONFIG when the server refuses it (storage and retention of a stream cannot change). */
 bool stream_apply(struct bus *b, const struct stream *want, struct error *e);
+/* Appends why messages that the stream holds would go if want were applied, nothing when none would. */
+void stream_loss(const struct stream *want, struct json info, int64_t now, struct buf *out);
 
 #endif

@@ -40,10 +40,21 @@ wrong 'too short an age' 'A central.a.> 59m 1GiB' 1:15 'max-age: from 1h to 5y'
 wrong 'too long an age' 'A central.a.> 6y 1GiB' 1:15 'max-age: from 1h to 5y'
 wrong 'no size' 'A central.a.> 7d lots' 1:18 '.*no size'
 wrong 'too small' 'A central.a.> 7d 63MiB' 1:18 'max-bytes: at least 64MiB'
+wrong 'a comma too many' 'A central.a.>, 7d 1GiB' 1:15 "'' is not of the form"
+wrong 'a comma behind the options' 'A central.a.> 7d 1GiB archive,' 1:31 "unknown option ''"
+wrong 'an option without its value' 'A central.a.> 7d 1GiB replicas' 1:23 "unknown option 'replicas'"
+wrong 'a name of a wrong letter' 'AÄ central.a.> 7d 1GiB' 1:2 "a stream's name"
+wrong 'a filter in upper case' 'A central.A.> 7d 1GiB' 1:3 '.*not of the form'
+wrong 'a time that is kept too short' 'A central.a.> 7d 1GiB keep=1h' 1:28 'keep: from 1d'
 wrong 'an unknown option' 'A central.a.> 7d 1GiB archive,bottom' 1:31 "unknown option 'bottom'"
 wrong 'replicas out of range' 'A central.a.> 7d 1GiB replicas=6' 1:32 'replicas: from 1 to 5'
 wrong 'a window beyond the age' 'A central.a.> 1h 1GiB duplicates=2h' 1:34 'duplicates: from'
 wrong 'nothing in it' '# nothing' '?.*' 'no stream in it'
+printf 'A central.a.> 7d 1GiB\nB\0 central.b.> 7d 1GiB\n' >nul.conf
+exits 78 'a NUL byte hides no stream' env NATS_URL=nats://127.0.0.1:1 central-streams -f nul.conf list
+like "$(cat err)" 'nul\.conf:2:2: a control character' '... at 2:2'
+printf 'A central.a.> 7d 1GiB # the first\r\n\r\n# B\r\nB central.b.> 7d 1GiB top,archive' >crlf.conf
+exits 69 'CR LF, comments, no last newline: nothing wrong' env NATS_URL=nats://127.0.0.1:1 central-streams -f crlf.conf list
 exits 78 'a file that is not there' central-streams -f no-such.conf list
 
 start_nats
@@ -70,13 +81,51 @@ exits 0 'apply mends it' central-streams apply CENTRAL_WX
 is "$(central-streams show CENTRAL_WX | jq -c '.config | [.max_age, .description, .max_msg_size]')" '[604800000000000,"ours",500000]' \
     '... and keeps what is not ours'
 
+exits 0 '... and with it' central-streams diff
+
+# What loses messages in silence is drift as well.
+api STREAM.UPDATE.CENTRAL_WX "$(central-streams show CENTRAL_WX | jq -c '.config + {max_msgs: 1000, discard: "new"}')"
+exits 1 'a limit of messages, and new ones refused' central-streams diff
+is "$(cat out)" $'CENTRAL_WX: differs\n    discard: "new" -> "old"\n    max_msgs: 1000 -> -1' '... differ'
+exits 1 'as JSON' central-streams diff --json
+is "$(jq -c '[.name, .action, .drift]' out)" '["CENTRAL_WX","differs",["discard: \"new\" -> \"old\"","max_msgs: 1000 -> -1"]]' '... too'
+exits 0 'a dry run' central-streams apply --dry-run CENTRAL_WX
+exits 1 '... mends nothing' central-streams diff CENTRAL_WX
+exits 0 'apply' central-streams apply
+exits 0 '... does' central-streams diff
+
+# A stream that cannot be changed into what is wanted, and one after it that can.
+printf 'MEMORY central.memory.> 1h 64MiB\nAFTER central.after.> 1h 64MiB\n' >memory.conf
+api STREAM.CREATE.MEMORY '{"name":"MEMORY","subjects":["central.memory.>"],"storage":"memory","max_age":3600000000000,"max_bytes":67108864}'
+exits 78 'what the server refuses' central-streams -f memory.conf apply
+is "$(wc -l <err)" 1 '... is said in one line'
+like "$(cat out)" 'AFTER: created' '... and the others are applied'
+api STREAM.DELETE.MEMORY ''
+api STREAM.DELETE.AFTER ''
+
+# Limits that delete are no surprise.
+central-fetch usgs_quake --from "$top/examples/feeds/usgs_quake.geojson" 2>/dev/null | central-normalize 2>/dev/null |
+    central-publish >/dev/null
+bytes=$(central-streams show CENTRAL_QUAKE | jq .state.bytes)
+ok 'the sample has some bytes' test "$bytes" -gt 10000
+sed 's/^CENTRAL_QUAKE .*/CENTRAL_QUAKE central.quake.> 2h 1GiB/' "$top/examples/streams.conf" >shorter.conf
+exits 0 'a shorter age' central-streams -f shorter.conf apply --dry-run CENTRAL_QUAKE
+is "$(cat err)" '' '... says nothing while nothing is that old'
+
 api STREAM.CREATE.FOREIGN '{"name":"FOREIGN","subjects":["foreign.>"],"storage":"file"}'
 exits 0 'a stream that is not in the file' central-streams list
 like "$(grep FOREIGN out)" 'not in streams.conf' '... is listed as such'
 central-streams apply >/dev/null
 is "$(central-streams show FOREIGN | jq -r .config.name)" FOREIGN '... and left alone'
+is "$(central-streams list --json FOREIGN | jq -c '[.name, .in_streams_conf]')" '["FOREIGN",false]' '... in JSON as well'
+exits 1 'list of one that is nowhere' central-streams list CENTRAL_QAUKE
+is "$(wc -l <err)" 1 '... says so'
 exits 1 'show of one that is not there' central-streams show NOWHERE
 exits 78 'apply of one that is not in the file' central-streams apply FOREIGN
 ok 'list --json is JSON' bash -c 'central-streams list --json | jq -e . >/dev/null'
 exits 74 'a full disk' bash -c 'central-streams list >/dev/full'
+hub kill --nats >/dev/null
+exits 69 'a server that went away' central-streams list
+hub start --nats >/dev/null
+exits 0 'streams are there after its death' central-streams diff
 done_testing
