@@ -419,16 +419,22 @@ static bool same_value(struct json a, const struct buf *text)
 /* The value for a person: times and sizes in their units. */
 static void put_value(struct buf *out, const char *name, struct json v)
 {
+    bool time = strcmp(name, "max_age") == 0 || strcmp(name, "duplicate_window") == 0,
+         bytes = strcmp(name, "max_bytes") == 0, count = strcmp(name, "max_msgs") == 0;
     int64_t n;
 
     if (!json_exists(v))
         buf_add_text(out, "nothing");
-    else if ((strcmp(name, "max_age") == 0 || strcmp(name, "duplicate_window") == 0) && json_int(v, &n))
+    else if (!(time || bytes || count) || !json_int(v, &n))
+        buf_add(out, v.at, v.len);
+    else if (n <= 0)
+        buf_add_text(out, "no limit");
+    else if (time && n % NANOSECONDS == 0)
         duration_put(out, n / NANOSECONDS);
-    else if (strcmp(name, "max_bytes") == 0 && json_int(v, &n))
+    else if (bytes)
         size_put(out, n);
     else
-        buf_add(out, v.at, v.len);
+        buf_add_format(out, time ? "%lldns" : "%lld", (long long)n);
 }
 
 size_t stream_diff(const struct stream *want, struct json info, struct buf *out)

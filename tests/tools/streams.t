@@ -86,9 +86,9 @@ exits 0 '... and with it' central-streams diff
 # What loses messages in silence is drift as well.
 api STREAM.UPDATE.CENTRAL_WX "$(central-streams show CENTRAL_WX | jq -c '.config + {max_msgs: 1000, discard: "new"}')"
 exits 1 'a limit of messages, and new ones refused' central-streams diff
-is "$(cat out)" $'CENTRAL_WX: differs\n    discard: "new" -> "old"\n    max_msgs: 1000 -> -1' '... differ'
+is "$(cat out)" $'CENTRAL_WX: differs\n    discard: "new" -> "old"\n    max_msgs: 1000 -> no limit' '... differ'
 exits 1 'as JSON' central-streams diff --json
-is "$(jq -c '[.name, .action, .drift]' out)" '["CENTRAL_WX","differs",["discard: \"new\" -> \"old\"","max_msgs: 1000 -> -1"]]' '... too'
+is "$(jq -c '[.name, .action, .drift]' out)" '["CENTRAL_WX","differs",["discard: \"new\" -> \"old\"","max_msgs: 1000 -> no limit"]]' '... too'
 exits 0 'a dry run' central-streams apply --dry-run CENTRAL_WX
 exits 1 '... mends nothing' central-streams diff CENTRAL_WX
 exits 0 'apply' central-streams apply
