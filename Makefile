@@ -15,7 +15,7 @@ HARDEN_LD  ?= -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 SANITIZE   ?=
 
 DATADIR = $(PREFIX)/share/central
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DCENTRAL_DATADIR='"$(DATADIR)"'
+CPPFLAGS += -Iinclude -D_GNU_SOURCE
 CFLAGS   += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SANITIZE) \
             -ffile-prefix-map=$(CURDIR)=. -fno-common
 LDFLAGS  += $(HARDEN_LD) $(SANITIZE) -Wl,--as-needed

@@ -66,12 +66,10 @@ char *path_state(void)
     return path_join(dir ? dir : "/var/lib", dir ? ".local/state/central" : "central");
 }
 
-/* The tree this program runs from, when it does: .../build/bin/tool and .../build/asan/bin/tool have lib/adapters two
- * or three folders up. NULL when installed. */
-static char *tree(void)
+/* The folder this program stands in, NULL when nobody can tell. */
+static char *own_folder(void)
 {
     struct buf self = {0};
-    char *found = NULL;
     size_t room = 256;
     ssize_t n;
 
@@ -79,14 +77,19 @@ static char *tree(void)
         room *= 2;
         n = readlink("/proc/self/exe", buf_reserve(&self, room), room);
     } while (n > 0 && (size_t)n == room);
-    if (n <= 0) {
-        buf_free(&self);
-        return NULL;
-    }
-    self.len = (size_t)n;
-    char *path = mem_bytes(self.data, self.len);
+    char *slash = n > 0 ? memrchr(self.data, '/', (size_t)n) : NULL;
+    char *folder = slash ? mem_bytes(self.data, (size_t)(slash - self.data)) : NULL;
     buf_free(&self);
-    for (int up = 0; up < 4 && !found; up++) {
+    return folder;
+}
+
+/* The tree above folder: .../build/bin and .../build/asan/bin have lib/adapters two or three folders up. NULL when folder is
+ * in none. */
+static char *tree_above(const char *folder)
+{
+    char *path = mem_string(folder), *found = NULL;
+
+    for (int up = 1; up < 4 && !found; up++) {
         char *slash = strrchr(path, '/');
         if (!slash)
             break;
@@ -105,16 +108,19 @@ char *path_data(const char *what)
     static const struct {
         const char *what, *in_tree;
     } places[] = {{"adapters", "lib/adapters"}, {"streams.conf", "examples/streams.conf"}};
-    char *top = tree();
+    char *folder = own_folder(), *top = folder ? tree_above(folder) : NULL;
     const char *in_tree = what;
+    char *path;
 
-    if (!top)
-        return path_join(CENTRAL_DATADIR, what);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(places[i].what, what) == 0)
             in_tree = places[i].in_tree;
-    char *path = path_join(top, in_tree);
+    if (top)
+        path = path_join(top, in_tree);
+    else
+        path = mem_format("%s/../share/central/%s", folder ? folder : "/usr/bin", what);
     free(top);
+    free(folder);
     return path;
 }
 

@@ -14,7 +14,7 @@ char *path_config(void);
 char *path_state(void);
 /* A folder or file of the program's data: "adapters", "sql", "streams.conf". Programs that run from a build tree
  * (build/bin, build/asan/bin) find lib/adapters, sql and examples/streams.conf of the tree; installed ones
- * PREFIX/share/central/. The caller frees. */
+ * ../share/central beside their own folder, wherever that is. The caller frees. */
 char *path_data(const char *what);
 /* dir/name as a new string. */
 char *path_join(const char *dir, const char *name);
