@@ -236,12 +236,23 @@ static void set_up(struct http *h, const struct http_request *r, struct transfer
         curl_easy_setopt(c, CURLOPT_CAINFO, bundle);
 }
 
+static bool known_scheme(const char *url)
+{
+    static const char *const known[] = {"http://", "https://", "file://"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strncasecmp(url, known[i], strlen(known[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool failed(struct http *h, const struct http_request *r, CURLcode code, const struct transfer *t,
                    struct error *e)
 {
     char *shown = message_url(r->url);
 
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)
+    /* An answer may redirect to another scheme, or speak another protocol: that is not the URL's fault. */
+    if (!known_scheme(r->url) || code == CURLE_URL_MALFORMAT)
         error_set(e, CENTRAL_CONFIG, "%s: not an http, https or file URL", shown);
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         error_set(e, CENTRAL_TRY_AGAIN, "%s: stopped by a signal", shown);

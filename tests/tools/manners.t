@@ -1,0 +1,154 @@
+#!/bin/bash
+# central-fetch against a server that lies (tests/liar): each answer ends in the right state, in bounded time, with one line.
+set -euo pipefail
+. "$(dirname "$0")/../tap.sh"
+
+mkdir liar adapters
+"$top/tests/liar" "$tmp/liar" &
+wait_for 10 test -s liar/port
+base=http://127.0.0.1:$(cat liar/port)
+export CENTRAL_ADAPTERS=$tmp/adapters
+
+# adapter NAME URL [ABOUT [REQUEST]]: a source that asks there.
+adapter() {
+    sed -e "s|^  name: .*|  name: \"$1\",|" -e "s|^  timeout: .*|  timeout: 1, max_bytes: 10000000, ${3-}|" \
+        -e "/^def requests:/,/^\$/c\\def requests: {url: \"$2\", format: \"json\" ${4-}};\n" "$top/lib/adapters/usgs_quake.jq" >"adapters/$1.jq"
+}
+# poll STATUS STATE ITEMS DESC [NAME]: one poll of the answer of that name.
+poll() {
+    local name=${5-$4}
+    [[ -e adapters/$name.jq ]] || adapter "$name" "$base/$name"
+    exits "$1" "$4" central-fetch "$name" --now --tries "${tries-1}"
+    is "$(tail -n 1 out | jq -c '[.ok, .data.state, .data.complete, .data.items]')" \
+        "[$([[ $1 == 0 ]] && echo true || echo false),\"$2\",$([[ $1 == 0 ]] && echo true || echo false),$3]" "... is $2"
+    is "$(wc -l <err)" "$([[ $1 == 0 ]] && echo "${retried-0}" || echo 1)" '... with one line for a failure, none else'
+}
+
+poll 0 new 2 good
+is "$(tail -n 1 out | jq -c '.data.answers[0] | [.etag, .last_modified, .status]')" '["\"one\"","Sun, 22 Nov 2026 08:00:00 GMT",200]' \
+    'the report keeps what the next request is to say'
+like "$(cut -f 5,6 liar/requests)" $'^Central/[0-9.]+\t.*gzip' 'who asks is told, and that it may be packed'
+mkdir -p etc/sources
+echo '{"contact_email": "desk@example.org"}' >etc/sources/hop.json
+poll 0 new 2 hop
+like "$(tail -n 1 liar/requests | cut -f 5)" '^Central/[0-9.]+ \(desk@example.org\)$' 'a contact goes into the User-Agent'
+poll 0 new 2 gzip
+poll 0 empty 0 empty
+
+for name in error500 slow silent cut cutchunk brokengzip loop tofile html nothing latin deep truncated errorobject garbage nowhere; do
+    poll 69 failed 0 $name
+done
+poll 77 failed 0 forbidden
+poll 69 failed 0 bomb
+like "$(cat err)" 'larger than 10000000 bytes' 'a bomb is cut off at the limit'
+poll 69 failed 0 always304
+like "$(cat err)" '304 to a request without condition' 'an answer nobody asked for is none'
+adapter refused http://127.0.0.1:1/
+poll 69 failed 0 refused
+
+# Busy: tried again when told to soon, put off when later.
+tries=2 retried=1 poll 0 new 1 soon503
+like "$(cat err)" 'busy, trying again' 'a busy server is asked again'
+poll 69 failed 0 seconds429
+exits 75 'after Retry-After in seconds' central-fetch seconds429
+like "$(cat err)" 'next in (49|50)m' '... the next poll waits for it'
+poll 69 failed 0 date503
+exits 75 'after Retry-After as a date' central-fetch date503
+like "$(cat err)" 'next in (119m|2h)' '... as well'
+
+# What was consumed is told to the server; an answer that did not change is not read again.
+cursor() {
+    sqlite3 "state/$1.db" "create table cursor (url text primary key, etag text, last_modified text, hash text);
+        create table source (last_success integer, count integer); insert into source values (strftime('%s') - ${5-60}, 2);
+        insert into cursor values ('$2', $3, null, $4)"
+}
+cursor conditional "$base/conditional" "'\"one\"'" null
+poll 0 unchanged 0 conditional
+is "$(tail -n 1 liar/requests | cut -f 1,3)" $'conditional\t"one"' 'If-None-Match was sent'
+hash=$(central-fetch good --now | tail -n 1 | jq -r '.data.answers[0].hash')
+cursor newetag "$base/newetag" "'\"old\"'" "'$hash'"
+poll 0 unchanged 0 newetag
+
+# Pages, several requests.
+adapter page "$base/page?where=1" '' ', paging: "arcgis"'
+poll 0 new 5 page
+is "$(jq -r 'select(.data.id) | .data.id' out | tr '\n' ' ')" 'p0 p1 p2 p3 last ' 'pages follow one another'
+adapter failing "$base/page?fail" '' ', paging: "arcgis"'
+poll 69 partial 2 failing
+adapter links "$base/links" '' ', paging: "links"'
+poll 0 new 3 links
+cat >adapters/several.jq <<J
+def about: {name: "several", title: "t", every: 60, kind: "snapshot", timeout: 2};
+def requests: {url: "$base/good"}, {url: "$base/error500"}, {url: "$base/gzip"};
+def items: .features[];
+def event: empty;
+J
+poll 69 partial 4 several
+
+# An 8 MiB polygon is a line too long for the next stage: a reject, and the record beside it goes on.
+poll 0 new 2 polygon
+central-normalize <out >events 2>/dev/null
+is "$(jq -r '[.type, .data.id // .data.reason] | @tsv' events | sed 's/bytes.*//' | cut -c 1-60 | sort | head -n 3 | wc -l)" 3 'one event, one reject, one report'
+is "$(jq -r 'select(.type == "central.meta.reject.v1") | .data.original_bytes > 5000000' events)" true 'the reject tells its length'
+poll 0 new 3 twice
+is "$(central-normalize <out | jq -r 'select(.data.data) | .id' | tr '\n' ' ')" 'same same other ' 'an id twice in one answer comes twice'
+
+# A wider window after an outage.
+mkdir real && cp "$top/lib/adapters/usgs_quake.jq" real && sed -i "s|https://earthquake.usgs.gov|$base|" real/usgs_quake.jq
+for gap in 60:all_hour 7200:all_day 200000:all_week 900000:all_month; do
+    rm -f state/usgs_quake.db
+    cursor usgs_quake x null null "${gap%:*}"
+    CENTRAL_ADAPTERS=$tmp/real central-fetch usgs_quake --now --tries 1 >/dev/null 2>&1 || true
+    like "$(tail -n 1 liar/requests | cut -f 1)" "/${gap#*:}.geojson$" "after ${gap%:*} s: ${gap#*:}"
+done
+
+# Never sooner than the cadence, never two at once, also across restarts.
+exits 75 'too soon' central-fetch good
+like "$(cat err)" '^central-fetch: good: polled [0-9]+s ago, next in [0-9]+s' '... says when'
+adapter hanging "$base/silent"
+central-fetch hanging --tries 1 >/dev/null 2>&1 &
+wait_for 10 grep -q silent liar/requests
+exits 75 'two polls of one source at once' central-fetch hanging --now
+like "$(cat err)" 'hanging: another poll is running' '... says so'
+exits 0 'another source meanwhile' central-fetch good --now
+
+# A signal ends a transfer; the report still says what happened.
+adapter stopped "$base/silent" 'x: 1,'
+sed -i 's/timeout: 1,/timeout: 20,/' adapters/stopped.jq
+count=$(grep -c silent liar/requests)
+central-fetch stopped --tries 1 >stopped.out 2>/dev/null &
+stopped=$!
+wait_for 10 bash -c "[[ \$(grep -c silent liar/requests) -gt $count ]]"
+kill -TERM $stopped
+status=0
+wait $stopped || status=$?
+is "$(jq -c '[.ok, .data.state]' stopped.out)" '[false,"failed"]' 'SIGTERM: the report says failed'
+isnt "$status" 0 '... and so does the status'
+
+# Credentials: never where others can read them, never in what is written.
+cat >adapters/secret.jq <<J
+def about: {name: "secret", title: "t", every: 60, kind: "window", timeout: 2, credential: "secret"};
+def requests: {url: "$base/good?key=\(.key)"}, {url: "$base/error500/\(.key)/x"};
+def items: .features[];
+def event: empty;
+J
+exits 78 'no credential' central-fetch secret --now
+like "$(cat err)" "no credential 'secret'" '... says which'
+mkdir -p etc/credentials
+echo CANARY-1234 >etc/credentials/secret
+chmod 644 etc/credentials/secret
+exits 77 'a credential that others can read' central-fetch secret --now
+like "$(cat err)" 'others can read it' '... says so'
+chmod 600 etc/credentials/secret
+exits 69 'a credential of its own' central-fetch secret --now --tries 1
+is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-1234' '... is used'
+is "$(cat out err state/secret.poll | grep -c CANARY)" 0 '... and is nowhere in what was written'
+like "$(head -n 1 out | jq -r .source)" 'key=\*\*\*$' '... source shows where it was'
+rm etc/credentials/secret
+exits 69 'one from the environment' env CENTRAL_KEY_SECRET=CANARY-5678 central-fetch secret --now --tries 1
+is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-5678' '... is used'
+mkdir credentials
+echo CANARY-9 >credentials/secret
+exits 69 'one from systemd' env CREDENTIALS_DIRECTORY="$tmp/credentials" central-fetch secret --now --tries 1
+is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-9' '... is used'
+done_testing
