@@ -8,8 +8,9 @@
 #include "central/mem.h"
 #include "central/signals.h"
 
-/* A request for messages ends after this; then it is asked again. Its end counts as lost so long after. */
-#define REQUEST_SECONDS 10
+/* A request for messages ends after this; then it is asked again. When its end does not come, so long after, something
+ * is wrong that the server does not tell (2.9 swallows requests for a consumer that went with its stream). */
+#define REQUEST_SECONDS 5
 #define REQUEST_GRACE_SECONDS 2
 /* What one request may bring: messages that are asked for ahead wait in memory. */
 #define REQUEST_BYTES (16 * 1024 * 1024)
@@ -26,6 +27,7 @@
 #define INACTIVE_SECONDS 30
 /* Sequences that are looked through, at most, for messages that were given to a process that died. */
 #define RECLAIM_MAX 100000
+#define RECLAIM_MS 1000
 /* A call of consumers_next with messages at hand looks for a signal only so often: it is a system call. */
 #define SIGNAL_EVERY 32
 #define NANOSECONDS INT64_C(1000000000)
@@ -56,6 +58,7 @@ struct consumer {
     uint64_t last;    /* stream sequence: what comes is behind this, except what comes again */
     uint64_t number;  /* consumer sequence of the last message */
     struct set held;  /* given and not freed yet: a message that comes again in the meantime is passed over */
+    struct buf acknowledged; /* where the last acknowledgement went, since consumers_sync */
 };
 
 struct consumers {
@@ -68,8 +71,9 @@ struct consumers {
     size_t next, taken;
     bool empty; /* the inbox was, when last looked into */
     unsigned losses, turns;
-    int64_t heard;  /* monotonic: when something last came */
-    int64_t looked; /* monotonic: when consumers_drained last asked */
+    int64_t heard;   /* monotonic: when something last came */
+    int64_t emptied; /* monotonic: when the inbox was last found empty */
+    int64_t looked;  /* monotonic: when consumers_drained last asked */
 };
 
 /* --- sets --------------------------------------------------------------------------------------------------------- */
@@ -185,15 +189,25 @@ static bool publish(struct consumers *cs, const char *subject, const char *reply
     return s == NATS_OK;
 }
 
-/* Where a consumer that is made begins: as the options say the first time, after that behind what was given. */
+/* Where a consumer that is made anew begins: behind what was given. */
+static uint64_t resume_at(const struct consumer *c)
+{
+    return set_lowest(&c->held, c->last + 1);
+}
+
+static bool resumes(const struct consumer *c)
+{
+    return c->made && c->options.from != CONSUMER_LAST_PER_SUBJECT;
+}
+
 static void put_start(struct buf *out, const struct consumer *c)
 {
     const struct consumer_options *o = &c->options;
     struct buf time = {0};
 
-    if (c->made && o->from != CONSUMER_LAST_PER_SUBJECT) {
+    if (resumes(c)) {
         json_put_member_text(out, "deliver_policy", "by_start_sequence");
-        json_put_member_int(out, "opt_start_seq", (int64_t)set_lowest(&c->held, c->last + 1));
+        json_put_member_int(out, "opt_start_seq", (int64_t)resume_at(c));
         return;
     }
     switch (o->from) {
@@ -293,10 +307,12 @@ static bool create(struct consumer *c, const char *verb, const struct buf *body,
 }
 
 /* What was given to a process that is no more would come again when its ack_wait is over: up to a minute after a crash,
- * out of order. Nobody waits at this durable, so it is given back in that process's name. */
+ * out of order. Nobody waits at this durable, so it is given back in that process's name. The server works on
+ * acknowledgements apart from requests for messages: nothing is asked for before it answered the last one. */
 static void reclaim(struct consumer *c, struct json info)
 {
     uint64_t first = number_in(info, "ack_floor", "stream_seq") + 1, last = number_in(info, "delivered", "stream_seq");
+    char *subject = NULL;
 
     if (number_in(info, "num_ack_pending", NULL) <= c->held.count || number_in(info, "num_waiting", NULL) > 0 ||
         last < first || last - first >= RECLAIM_MAX)
@@ -304,12 +320,19 @@ static void reclaim(struct consumer *c, struct json info)
     for (uint64_t n = first; n <= last; n++) {
         if (set_has(&c->held, n))
             continue;
-        /* The server looks at the stream sequence; a message that was acknowledged is passed over. */
-        char *subject = mem_format("$JS.ACK.%s.%s.1.%llu.%llu.0.0", c->options.stream, c->name, (unsigned long long)n,
-                                   (unsigned long long)number_in(info, "delivered", "consumer_seq"));
-        publish(c->all, subject, NULL, "-NAK", 4);
+        if (subject)
+            publish(c->all, subject, NULL, "-NAK", 4);
         free(subject);
+        /* The server looks at the stream sequence; a message that was acknowledged is passed over. */
+        subject = mem_format("$JS.ACK.%s.%s.1.%llu.%llu.0.0", c->options.stream, c->name, (unsigned long long)n,
+                             (unsigned long long)number_in(info, "delivered", "consumer_seq"));
     }
+    if (subject) {
+        struct buf nothing = {0};
+        bus_request(c->all->bus, subject, "-NAK", 4, RECLAIM_MS, &nothing, NULL);
+        buf_free(&nothing);
+    }
+    free(subject);
 }
 
 /* A durable that is there goes on where it was. */
@@ -374,6 +397,19 @@ static bool look_at_stream(struct consumer *c, struct error *e)
     return ok;
 }
 
+static void delete_consumer(struct consumer *c)
+{
+    struct buf answer = {0};
+    struct json v;
+    struct error e = {0};
+    char *subject = mem_format("CONSUMER.DELETE.%s.%s", c->options.stream, c->name);
+
+    bus_api(c->all->bus, subject, "", 0, &answer, &v, NULL, &e);
+    error_free(&e);
+    free(subject);
+    buf_free(&answer);
+}
+
 static bool make(struct consumer *c, struct error *e)
 {
     struct buf body = {0}, answer = {0};
@@ -389,8 +425,15 @@ static bool make(struct consumer *c, struct error *e)
         uint64_t before = number_in(info, "delivered", "stream_seq");
         c->pending = number_in(info, "num_pending", NULL);
         c->number = 0;
-        if (before > c->last)
+        /* The server begins at its end when that comes before what we asked for: in a stream that was deleted and made
+         * anew behind our back, where it is not ours to skip anything. */
+        if (resumes(c) && before + 1 < resume_at(c)) {
+            delete_consumer(c);
+            ok =
+                error_set(e, CENTRAL_TRY_AGAIN, "%s: stream %s was made anew", bus_url(c->all->bus), c->options.stream);
+        } else if (before > c->last) {
             c->last = before;
+        }
     }
     buf_free(&body);
     buf_free(&answer);
@@ -439,6 +482,7 @@ static void free_consumer(struct consumer *c)
     free(c->name);
     free(c->created);
     free(c->held.at);
+    buf_free(&c->acknowledged);
     free(c);
 }
 
@@ -521,8 +565,10 @@ static bool tend(struct consumers *cs, struct error *e)
             error_free(e);
             c->retry = now + RETRY_MS * MS;
         }
-        if (now > c->ended)
+        if (c->asked && c->ended < cs->emptied) {
             c->asked = 0;
+            c->attach = true;
+        }
         ask(c);
     }
     return true;
@@ -677,12 +723,14 @@ int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, s
         int64_t left = timeout_ms < 0 ? TURN_MS : (end - now) / MS;
         cs->next = 0;
         cs->taken = inbox_take(cs->inbox, left > TURN_MS ? TURN_MS : left > 0 ? (int)left : 0, true, &cs->messages);
+        now = clock_monotonic();
         cs->empty = !cs->taken;
+        *(cs->taken ? &cs->heard : &cs->emptied) = now;
         if (cs->taken)
-            cs->heard = clock_monotonic();
-        else if (signals_stop())
+            continue;
+        if (signals_stop())
             return stopped(e);
-        else if (timeout_ms >= 0 && clock_monotonic() >= end)
+        if (timeout_ms >= 0 && now >= end)
             return 0;
     }
 }
@@ -749,6 +797,12 @@ static bool answer(struct consumers *cs, const struct consumed *m, const char *t
 
 bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e)
 {
+    struct consumer *c = m->consumer;
+
+    if (!c->options.no_ack && m->life == c->life) {
+        buf_clear(&c->acknowledged);
+        buf_add_text(&c->acknowledged, natsMsg_GetReply(m->message));
+    }
     return answer(cs, m, "+ACK", e);
 }
 
@@ -757,11 +811,19 @@ bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *
     return answer(cs, m, "-NAK", e);
 }
 
+/* The server takes a consumer's acknowledgements in order: it says when it has done the last one. */
 bool consumers_sync(struct consumers *cs, struct error *e)
 {
-    natsStatus s = natsConnection_FlushTimeout(bus_connection(cs->bus), BUS_REQUEST_MS);
+    struct buf nothing = {0};
+    bool ok = true;
 
-    return s == NATS_OK || error_set(e, CENTRAL_UNAVAILABLE, "%s: %s", bus_url(cs->bus), natsStatus_GetText(s));
+    for (size_t i = 0; i < cs->count && ok; i++) {
+        struct buf *last = &cs->at[i]->acknowledged;
+        ok = !last->len || bus_request(cs->bus, buf_text(last), "+ACK", 4, BUS_REQUEST_MS, &nothing, e);
+        buf_clear(last);
+    }
+    buf_free(&nothing);
+    return ok;
 }
 
 void consumed_free(struct consumed *m)
@@ -772,51 +834,54 @@ void consumed_free(struct consumed *m)
     *m = (struct consumed){0};
 }
 
-/* What came and was not handed out is for somebody else. */
-static void give_back(struct consumers *cs)
+/* What came and was not handed out is for somebody else: where to say so, a text per message. */
+static char **not_handed_out(struct consumers *cs, size_t *count)
 {
     struct consumed m;
+    char **replies = NULL;
 
+    *count = 0;
     for (size_t i = 0; i < cs->count; i++)
         cs->at[i]->attach = true; /* no more is asked for */
     do {
         while (cs->next < cs->taken) {
             natsMsg *raw = cs->messages[cs->next++];
             struct error ignored = {0};
-            if (read_message(cs, raw, &m, &ignored) > 0)
-                consumed_nak(cs, &m, NULL);
+            if (read_message(cs, raw, &m, &ignored) > 0) {
+                replies = mem_resize(replies, (*count + 1) * sizeof *replies);
+                replies[(*count)++] = mem_string(natsMsg_GetReply(raw));
+            }
             error_free(&ignored);
             natsMsg_Destroy(raw);
         }
         cs->next = 0;
         cs->taken = inbox_take(cs->inbox, 0, false, &cs->messages);
     } while (cs->taken);
+    return replies;
 }
 
 void consumers_close(struct consumers *cs)
 {
-    struct buf ignored = {0};
+    size_t count;
 
     if (!cs)
         return;
-    give_back(cs);
-    for (size_t i = 0; i < cs->count; i++) {
-        struct consumer *c = cs->at[i];
-        if (!c->options.durable && bus_connected(cs->bus)) {
-            /* It goes by itself when nobody asks; this is only tidier. */
-            char *subject = mem_format("CONSUMER.DELETE.%s.%s", c->options.stream, c->name);
-            struct json v;
-            struct error e = {0};
-            bus_api(cs->bus, subject, "", 0, &ignored, &v, NULL, &e);
-            error_free(&e);
-            free(subject);
-        }
-        free_consumer(c);
+    char **replies = not_handed_out(cs, &count);
+    /* Before anything is given back, or it would be given to us. */
+    inbox_close(cs->inbox);
+    for (size_t i = 0; i < count; i++) {
+        publish(cs, replies[i], NULL, "-NAK", 4);
+        free(replies[i]);
     }
-    buf_free(&ignored);
+    free(replies);
+    for (size_t i = 0; i < cs->count; i++) {
+        /* An ephemeral consumer goes by itself when nobody asks; this is only tidier. */
+        if (!cs->at[i]->options.durable && bus_connected(cs->bus))
+            delete_consumer(cs->at[i]);
+        free_consumer(cs->at[i]);
+    }
     if (bus_connected(cs->bus))
         natsConnection_FlushTimeout(bus_connection(cs->bus), BUS_REQUEST_MS);
-    inbox_close(cs->inbox);
     free(cs->unique);
     free(cs->at);
     free(cs);

@@ -56,13 +56,19 @@ struct consumed {
 };
 /* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
  * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
- * connection; a consumer that was deleted is made anew, an ephemeral one behind the last message it gave. */
+ * connection. A consumer that is gone is made anew behind what was given; a stream that was deleted and made anew is
+ * read from its beginning, one that stays away for half a minute is a failure.
+ *
+ * With no_ack a message comes once, in order, whatever happens to the connection. With acknowledgements it comes at
+ * least once: again when its acknowledgement was lost, not while it is held (before consumed_free). What was given to a
+ * process that died comes at once, before anything new, unless others read the same durable. */
 int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e);
 /* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or
  * another's: asks the server once no more messages are known to come. */
 bool consumers_drained(struct consumers *cs, struct error *e);
 /* Acknowledges, or asks for delivery again at once (what a tool took and will not finish). Not waited for: an
- * acknowledgement that is lost leads to the message once more. consumers_sync makes sure that the server has them. */
+ * acknowledgement that is lost leads to the message once more. consumers_sync waits until the server has done them all:
+ * before a process ends, or the next one is given some again. */
 bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumers_sync(struct consumers *cs, struct error *e);

@@ -30,6 +30,13 @@ exits 0 'a subject with wildcards' central-subscribe --all 'central.wx.alert.us.
 is "$(jq -r .centralsubject out | sort)" "$(jq -r '.centralsubject | select(test("^central.wx.alert.us.[^.]*.county."))' published | sort)" '... matches as NATS does'
 exits 0 'two of them' central-subscribe --all CENTRAL_QUAKE 'central.wx.>'
 is "$(wc -l <out)" $((quakes + alerts)) '... give both'
+exits 0 'subjects that overlap' central-subscribe --all 'central.quake.>' 'central.*.event.*' central.quake.event.minor
+is "$(sort out | md5sum)" "$(grep '"centralsubject":"central.quake' published | sort | md5sum)" '... give each event once'
+exits 0 'two subjects of one stream' central-subscribe --all central.quake.event.minor central.quake.event.light
+is "$(jq -r .centralsubject out | sort)" "$(jq -r '.centralsubject | select(test("^central.quake.event.(minor|light)$"))' published | sort)" '... are told apart'
+exits 0 'a subject wider than a stream' central-subscribe --all 'central.>'
+is "$(wc -l <out)" "$(wc -l <published)" '... takes them all'
+exits 64 'a subject that is none' central-subscribe --all 'central.quake..>'
 exits 0 'the last of each subject' central-subscribe --last 'central.quake.>'
 is "$(wc -l <out)" "$(grep '"centralsubject":"central.quake' published | jq -r .centralsubject | sort -u | wc -l)" '... one each'
 exits 0 'since an hour' central-subscribe --since 1h CENTRAL_QUAKE
@@ -51,6 +58,63 @@ exits 74 'what could not be written' bash -c 'central-subscribe --all --durable 
 exits 0 '... comes again' central-subscribe --all --durable full CENTRAL_QUAKE
 is "$(wc -l <out)" "$quakes" '... all of it'
 
+# Killed at any moment, it goes on behind what is out: nothing is lost, and it does not wait for the server to miss it.
+seq 3000 | sed 's/^/many-/' | jq -Rc --slurpfile one <(grep '"centralsubject":"central.quake' published | head -n 1) \
+    '. as $id | $one[0] | .id = $id | .data.id = $id | .centralsubject = "central.hydro.many"' | central-publish >many
+is "$(wc -l <many)" 3000 'many events'
+mkfifo slow
+central-subscribe --all --durable killed CENTRAL_HYDRO >slow &
+subscriber=$!
+exec 7<slow
+head -c 20000 <&7 >part.1
+kill -KILL $subscriber
+cat <&7 >>part.1
+exec 7<&-
+{ wait $subscriber; } 2>/dev/null || true
+SECONDS=0
+exits 0 'after kill -9' central-subscribe --all --durable killed CENTRAL_HYDRO
+cp out part.2
+ok '... at once' test $SECONDS -lt 20
+# The last line of what was killed may be half a one.
+is "$({ cat part.1; echo; cat part.2; } | jq -rR 'fromjson? | .id' | sort -u | wc -l)" 3000 '... every event comes'
+exits 0 'then' central-subscribe --all --durable killed CENTRAL_HYDRO
+is "$(wc -l <out)" 0 '... nothing is left'
+
+# Two readers share a durable; each event goes to one of them.
+central-subscribe --all --durable shared CENTRAL_HYDRO >part.1 &
+central-subscribe --all --durable shared CENTRAL_HYDRO >part.2
+wait $!
+is "$(cat part.1 part.2 | sort -u | wc -l)" 3000 'two readers of a durable get all'
+
+# SIGTERM while the reader is slow: whole lines, and what was not written comes again.
+central-subscribe --all --durable termed CENTRAL_HYDRO >slow &
+subscriber=$!
+exec 7<slow
+head -c 20000 <&7 >part.1
+kill -TERM $subscriber
+cat <&7 >>part.1
+exec 7<&-
+status=0
+wait $subscriber || status=$?
+is "$status" 0 'SIGTERM with a slow reader: leaves with 0'
+is "$(jq -r .id part.1 | wc -l)" "$(wc -l <part.1)" '... with whole lines'
+central-subscribe --all --durable termed CENTRAL_HYDRO >part.2
+is "$(cat part.1 part.2 | wc -l)" 3000 '... and the next reader gets exactly the rest'
+
+# The server dies in the middle.
+central-subscribe --all CENTRAL_HYDRO >slow 2>slow.err &
+subscriber=$!
+exec 7<slow
+head -c 20000 <&7 >part.1
+hub kill --nats >/dev/null
+hub start --nats >/dev/null
+cat <&7 >>part.1
+exec 7<&-
+status=0
+wait $subscriber || status=$?
+is "$status" 0 'a server that was killed in the middle'
+is "$(jq -r .id part.1 | md5sum)" "$(seq 3000 | sed 's/^/many-/' | md5sum)" '... costs nothing, and doubles nothing'
+
 # What is no event becomes a reject line; a pretty-printed event becomes one line.
 address=${NATS_URL#nats://}
 say() {
@@ -69,6 +133,13 @@ is "$(jq -r .type out | cut -d. -f1-3 | tr '\n' ' ')" 'central.meta.reject centr
 is "$(head -n 1 out | jq -r .data.original_text)" 'this is no event' 'the reject holds the original'
 like "$(cat err)" 'CENTRAL_SPACE: message 1 on central.space.odd: not JSON' 'stderr says which'
 
+say central.meta.heartbeat '{"ts": "2026-11-23T21:00:00Z", "uptime_s": 30}'
+wait_for 10 bash -c '[[ $(central-streams list --json CENTRAL_META | jq .messages) -ge 1 ]]'
+exits 0 'a heartbeat' central-subscribe --all 'central.meta.heartbeat'
+is "$(cat out)" '' '... is no event, and no reject'
+exits 0 'with --raw' central-subscribe --all --raw 'central.meta.heartbeat'
+is "$(cat out)" '{"ts": "2026-11-23T21:00:00Z", "uptime_s": 30}' '... it is written'
+
 # Following.
 central-subscribe 'central.quake.>' >followed 2>followed.err &
 follow=$!
@@ -78,12 +149,32 @@ ok 'what comes is written at once' wait_for 10 bash -c '[[ $(wc -l <followed) ==
 hub restart --nats >/dev/null
 sed 's/"nn00900601"/"new-3"/g' published | grep '"new-3"' | central-publish >/dev/null
 ok 'it goes on after the server came back' wait_for 20 grep -q new-3 followed
+# The stream is deleted and made again: what it then holds is new.
+api() { say "\$JS.API.$1" ''; }
+api STREAM.DELETE.CENTRAL_QUAKE
+wait_for 10 bash -c '[[ $(central-streams list --json CENTRAL_QUAKE | jq .exists) == false ]]'
+central-streams apply CENTRAL_QUAKE >/dev/null
+sed 's/"nn00900601"/"new-4"/g' published | grep '"new-4"' | central-publish >/dev/null
+ok 'and after the stream was made again' wait_for 20 grep -q new-4 followed
 kill -TERM $follow
 status=0
 wait $follow || status=$?
 is "$status" 0 'SIGTERM: leaves with 0'
-is "$(wc -l <followed)" 3 '... with whole lines, each once'
+is "$(wc -l <followed)" 4 '... with whole lines, each once'
 
+# A reader that goes away while nothing comes.
+mkfifo quiet
+central-subscribe 'central.space.>' >quiet 2>quiet.err &
+follow=$!
+exec 7<quiet
+exec 7<&-
+status=0
+wait $follow || status=$?
+is "$status" 74 'a reader that went away is noticed in silence'
+is "$(cat quiet.err)" '' '... quietly'
+
+exits 69 'a stream that is not applied' bash -c 'echo "CENTRAL_NEW central.new.> 1d 64MiB" >new.conf; central-subscribe --all -S new.conf'
+like "$(cat err)" 'no stream CENTRAL_NEW.*central-streams apply' '... and what to do'
 exits 74 'a closed stdout' bash -c 'central-subscribe --all >&-'
 bash -c 'central-subscribe --all CENTRAL_QUAKE 2>pipe.err; echo $? >pipe.status' | head -n 1 >/dev/null
 is "$(cat pipe.err)" '' 'a reader that went away ends it quietly'
