@@ -34,6 +34,8 @@ CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
 # What each tool needs.
 LIBS_central-adapter   = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
 LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) -lm
+LIBS_central-changes   = $(LIBS_jq) $(LIBS_geo) $(LIBS_state)
+LIBS_central-commit    = $(LIBS_state) -lm
 LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
 LIBS_central-normalize = $(LIBS_jq) $(LIBS_geo)
 LIBS_central-publish   = $(LIBS_bus) -lm
@@ -42,6 +44,7 @@ LIBS_central-streams   = $(LIBS_bus) -lm
 LIBS_central-subscribe = $(LIBS_bus) -lm
 
 TOOLS   := $(basename $(notdir $(wildcard cmd/*.c)))
+SCRIPTS := $(filter-out %.c,$(notdir $(wildcard cmd/*)))
 ADAPTERS := $(filter-out central,$(basename $(notdir $(wildcard lib/adapters/*.jq))))
 MANUAL  := $(wildcard man/*.[157])
 UNITS_C := $(wildcard tests/unit/*.c)
@@ -52,7 +55,7 @@ LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 .PHONY: all tests check check-asan regen bench demo format lint install uninstall clean
 .SECONDARY:
 
-all: $(TOOLS:%=$(BUILD)/bin/%)
+all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
 tests: $(TESTS_C)
 
 # Nouns that stand on the same libraries come from one archive; the linker takes what a tool uses.
@@ -67,6 +70,10 @@ $(BUILD)/%.o: %.c Makefile
 $(BUILD)/bin/%: $(BUILD)/cmd/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_$*)
+
+$(SCRIPTS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: cmd/%
+	@mkdir -p $(@D)
+	install -m 755 $< $@
 
 # A test program may say what else it needs: LIBS_test_geo = ...
 LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
@@ -107,7 +114,7 @@ lint:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DATADIR)/adapters $(DESTDIR)$(DATADIR)/sql
-	install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	for a in $(ADAPTERS); do ln -sf central-fetch $(DESTDIR)$(PREFIX)/bin/central-fetch-$$a; done
 	install -m 644 lib/adapters/*.jq $(DESTDIR)$(DATADIR)/adapters
 	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
@@ -116,7 +123,7 @@ install: all
 	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; install -d $$d; install -m 644 $$m $$d; done
 
 uninstall:
-	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) $(ADAPTERS:%=$(DESTDIR)$(PREFIX)/bin/central-fetch-%)
+	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SCRIPTS:%=$(DESTDIR)$(PREFIX)/bin/%) $(ADAPTERS:%=$(DESTDIR)$(PREFIX)/bin/central-fetch-%)
 	rm -rf $(DESTDIR)$(DATADIR)
 	for m in $(notdir $(MANUAL)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
 

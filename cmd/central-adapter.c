@@ -638,7 +638,7 @@ static enum central_exit enable_one(struct sources *s, const char *name)
     ok = ok && write_settings(name, &pair, 1, &e);
     if (ok)
         printf("%s: enabled. For cron, a line such as:\n"
-               "* * * * * central-fetch %s 2>/dev/null | central-normalize | central-publish >/dev/null\n",
+               "* * * * * central-source %s\n",
                name, name);
     look_free(&l);
     free(pair);

@@ -561,3 +561,32 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
     buf_free(&line);
     return go_on || error_set(e, CENTRAL_IO, "cannot write");
 }
+
+bool adapter_removed(struct adapter *a, const char *last, const char *reason, int64_t now, struct buf *line,
+                     struct error *e)
+{
+    static const struct mapping_region everywhere = {0};
+    struct error failed = {0};
+    struct buf time = {0};
+    struct json v;
+    jv result = jv_invalid(), input = jv_object();
+
+    if (!json_check(last, strlen(last), &v, e)) {
+        jv_free(input);
+        return error_prefix(e, "what a removal needs");
+    }
+    clock_put(&time, now, CLOCK_OFFSET);
+    input = jv_object_set(input, jv_string("last"), value_parse(v));
+    input = jv_object_set(input, jv_string("reason"), jv_string(reason));
+    input = jv_object_set(input, jv_string("now"), jv_string(buf_text(&time)));
+    buf_free(&time);
+    start(a, "removed", input);
+    if (!next(a, &result, &failed)) {
+        error_set(e, CENTRAL_REJECTED, "removed: %s", failed.text ? failed.text : "gives nothing");
+        error_free(&failed);
+        return false;
+    }
+    bool ok = mapping_event(a->geo, &everywhere, a->name, result, json_absent, line, e) == ADAPTER_EVENT;
+    jv_free(result);
+    return ok || error_prefix(e, "removed");
+}

@@ -472,6 +472,48 @@ void event_put(struct buf *out, const char *source, const struct event_parts *p)
     json_end(out, '}');
 }
 
+static void put_removes_revision(struct buf *out, struct json data, int64_t revision)
+{
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(data); json_next(&i, &name, &value);) {
+        json_put(out, name);
+        buf_add_char(out, ':');
+        if (json_equals(name, "removes_revision"))
+            json_put_int(out, revision);
+        else
+            json_put(out, value);
+    }
+    json_end(out, '}');
+}
+
+void event_put_revision(struct buf *out, const struct event *ev, int64_t revision, int64_t removes_revision)
+{
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(ev->line); json_next(&i, &name, &value);) {
+        if (json_equals(name, "centralrevision"))
+            continue;
+        if (value.at == ev->data.at && revision > 1)
+            json_put_member_int(out, "centralrevision", revision);
+        json_put(out, name);
+        buf_add_char(out, ':');
+        if (value.at == ev->id.at) {
+            buf_add(out, ev->event_id.at, ev->event_id.len - 1);
+            if (revision > 1)
+                buf_add_format(out, "@%lld", (long long)revision);
+            buf_add_char(out, '"');
+        } else if (value.at == ev->data.at && removes_revision) {
+            put_removes_revision(out, value, removes_revision);
+        } else {
+            json_put(out, value);
+        }
+    }
+    json_end(out, '}');
+}
+
 void event_put_raw(struct buf *out, const char *url, const char *adapter, int64_t fetched, struct json record,
                    const char *tag)
 {

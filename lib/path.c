@@ -83,8 +83,8 @@ static char *own_folder(void)
     return folder;
 }
 
-/* The tree above folder: .../build/bin and .../build/asan/bin have lib/adapters two or three folders up. NULL when folder is
- * in none. */
+/* The tree above folder: .../build/bin and .../build/asan/bin have lib/adapters two or three folders up. NULL when
+ * folder is in none. */
 static char *tree_above(const char *folder)
 {
     char *path = mem_string(folder), *found = NULL;

@@ -480,6 +480,8 @@ static void put_report(struct poll *p, struct poll_result *result)
     json_put_name(out, "data");
     json_begin(out, '{');
     json_put_member_text(out, "adapter", name);
+    json_put_member(out, "kind", json_get(adapter_about(p->adapter), "kind"));
+    json_put_member(out, "keep", json_get(adapter_about(p->adapter), "keep"));
     json_put_member_text(out, "state", state_names[result->state]);
     json_put_member_bool(out, "complete", !error);
     json_put_member_int(out, "requests", (int64_t)p->count);

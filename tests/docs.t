@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/tap.sh"
 
-for tool in "$top"/cmd/*.c; do
+for tool in "$top"/cmd/*; do
     tool=$(basename "$tool" .c)
     page=$top/man/$tool.1
     ok "$tool has a page" test -f "$page"

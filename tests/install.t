@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=${BUILD:-build}
 ok 'make install' make -C "$top" -s BUILD="$build" install DESTDIR="$tmp/root" PREFIX=/usr
-for tool in "$top"/cmd/*.c; do
+for tool in "$top"/cmd/*; do
     ok "$(basename "$tool" .c) is there" test -x "root/usr/bin/$(basename "$tool" .c)"
 done
 for page in "$top"/man/*; do

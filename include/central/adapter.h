@@ -82,4 +82,10 @@ struct adapter_sink {
 bool adapter_events(struct adapter *a, struct json record, const struct adapter_context *c,
                     const struct adapter_sink *s, struct adapter_counts *counts, struct error *e);
 
+/* Appends the removal (a canonical line) of the event that last describes (JSON text: id, revision, category, time,
+ * subject, geo, data, seen), as `removed` makes it. CENTRAL_REJECTED when it makes none, or one that breaks the
+ * contract. */
+bool adapter_removed(struct adapter *a, const char *last, const char *reason, int64_t now, struct buf *line,
+                     struct error *e);
+
 #endif

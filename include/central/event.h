@@ -69,6 +69,9 @@ struct event_parts {
 };
 /* Appends the envelope of a canonical event (no newline). source is this instance's name. */
 void event_put(struct buf *out, const char *source, const struct event_parts *p);
+/* Appends a canonical line again under another revision (id, centralrevision), and, for a removal, with the revision it
+ * removes; removes_revision 0 leaves data as it is. All other bytes stay. */
+void event_put_revision(struct buf *out, const struct event *ev, int64_t revision, int64_t removes_revision);
 /* Appends the envelope of a raw event. record is written without white space between tokens; tag, NULL or JSON text,
  * goes along as centraltag (what the adapter's request wants its event to know). */
 void event_put_raw(struct buf *out, const char *url, const char *adapter, int64_t fetched, struct json record,

@@ -1,16 +1,75 @@
 /* state.h - what a source has sent and consumed: one SQLite file per source, NAME.db in the state folder (design §5).
  *
- * central-changes writes what it observed, central-commit what was sent and consumed; central-fetch only reads. */
+ * central-changes writes what it observed (seen, missed, what a removal will need), central-commit what was sent and
+ * consumed; central-fetch only reads. Readable with the sqlite3 shell:
+ *
+ *     sent      id, hash of the event as last sent, revision, removed, first_seen, last_seen, misses (complete polls in
+ * a row that lacked it) observed  id, last: the event's small parts, for a removal (snapshot sources) rejected  id of a
+ * reject that was sent, last_seen cursor    url, etag, last_modified, hash of the answer last consumed source    one
+ * row: kind, last_success (seconds), count (items of the last complete poll)
+ *
+ * Times are seconds since 1970. PRAGMA user_version is the version of this layout. */
 #ifndef CENTRAL_STATE_H
 #define CENTRAL_STATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "central/buf.h"
 #include "central/error.h"
+#include "central/json.h"
+
+#define STATE_VERSION 1
+#define STATE_BUSY_MS 30000
 
 /* Appends what adapter_requests and poll_run want to know, as JSON: {"last_success": seconds, "count": items of the
  * last complete poll, "requests": {URL: {"etag":, "last_modified":, "hash":}}}; null for a source that has no state
  * yet. */
 bool state_put_cursor(const char *source, struct buf *out, struct error *e);
+
+struct state;
+/* Opens, making file and layout where they are missing. CENTRAL_IO, CENTRAL_NO_PERMISSION, CENTRAL_CONFIG for a layout
+ * newer than this program. */
+struct state *state_open(const char *source, struct error *e);
+void state_close(struct state *s);
+const char *state_source(const struct state *s);
+/* "snapshot", "window", "log"; "" before the first report. Valid until state_close. */
+const char *state_kind(const struct state *s);
+int64_t state_count(const struct state *s);
+
+bool state_begin(struct state *s, struct error *e);
+bool state_commit(struct state *s, struct error *e);
+void state_rollback(struct state *s);
+
+/* --- for central-changes ---
+ * What is known of an id. */
+struct state_sent {
+    bool known, removed;
+    int64_t revision;
+    char hash[33];
+};
+bool state_find(struct state *s, const char *id, struct state_sent *out, struct error *e);
+/* Remembers for the poll at hand that id was in the answer with this hash. *first is false when it was there before;
+ * then *same says whether with the same hash. Nothing is written to the file. */
+bool state_see(struct state *s, const char *id, const char *hash, bool *first, bool *same, struct error *e);
+/* Keeps what a removal of id will need (JSON text); state_end_poll writes it for a snapshot. */
+bool state_observe(struct state *s, const char *id, const char *last, struct error *e);
+/* True in *known when this reject was sent before. */
+bool state_knows_reject(struct state *s, const char *id, bool *known, struct error *e);
+/* At the end of a poll, inside a transaction: ids that were seen are so now; where count_misses, those that were not
+ * have missed one poll more. */
+bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_misses, struct error *e);
+/* Calls each for every id that stands, was not seen in this poll and has missed at least so many complete ones. */
+typedef bool state_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen);
+bool state_each_missing(struct state *s, int64_t misses, state_missing *each, void *closure, struct error *e);
+/* Forgets what this poll saw. */
+bool state_new_poll(struct state *s, struct error *e);
+
+/* --- for central-commit --- */
+bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, int64_t now, struct error *e);
+bool state_put_removed(struct state *s, const char *id, int64_t now, struct error *e);
+bool state_put_reject(struct state *s, const char *id, int64_t now, struct error *e);
+/* The poll was complete and every line of it is durable: its answers are consumed. data is the report's. Forgets ids
+ * that were not seen for keep_seconds (0: never). */
+bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_seconds, struct error *e);
 
 #endif

@@ -106,11 +106,18 @@ done
 exits 75 'too soon' central-fetch good
 like "$(cat err)" '^central-fetch: good: polled [0-9]+s ago, next in [0-9]+s' '... says when'
 adapter hanging "$base/silent"
+sed -i 's/timeout: 1,/timeout: 60,/' adapters/hanging.jq
+count=$(grep -c silent liar/requests)
 central-fetch hanging --tries 1 >/dev/null 2>&1 &
-wait_for 10 grep -q silent liar/requests
+hanging=$!
+wait_for 10 bash -c "[[ \$(grep -c silent liar/requests) -gt $count ]]"
 exits 75 'two polls of one source at once' central-fetch hanging --now
 like "$(cat err)" 'hanging: another poll is running' '... says so'
 exits 0 'another source meanwhile' central-fetch good --now
+kill -KILL $hanging
+wait $hanging || true
+adapter hanging "$base/good"
+exits 0 'a poll that was killed holds no lock' central-fetch hanging --now
 
 # A signal ends a transfer; the report still says what happened.
 adapter stopped "$base/silent" 'x: 1,'

@@ -1,0 +1,369 @@
+/* central-changes - drops what was sent unchanged, numbers revisions, makes removals when the evidence suffices. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "central/adapter.h"
+#include "central/clock.h"
+#include "central/log.h"
+#include "central/mem.h"
+#include "central/state.h"
+#include "central/tool.h"
+
+/* A removal needs so many complete polls in a row without the id (contract §3). */
+#define MISSES 2
+/* An answer under half of the last is held, not believed, when the last had at least so many. */
+#define SHRUNK_FROM 10
+/* Of an event's payload a removal gets the plain values up to this length. */
+#define REMEMBERED_MAX 512
+
+/* One source of the input. */
+struct source {
+    struct state *state;
+    struct adapter *adapter; /* loaded when something is to be removed */
+    int64_t fresh, revised, unchanged, removed, rejected, twice;
+};
+
+struct changes {
+    struct line_writer out;
+    struct source *sources;
+    size_t count;
+    struct buf scratch, hash, last;
+    struct source *now; /* while removals are made */
+};
+
+static bool lost_stdout(struct error *e)
+{
+    error_free(e);
+    e->status = CENTRAL_IO;
+    return false;
+}
+
+static bool write_line(struct changes *c, const char *text, size_t len, struct error *e)
+{
+    return line_write(&c->out, text, len) || lost_stdout(e);
+}
+
+static struct source *source_of(struct changes *c, const struct event *ev, struct error *e)
+{
+    char *name = json_string(ev->adapter);
+    struct source *found = NULL;
+
+    for (size_t i = 0; i < c->count && !found; i++)
+        if (strcmp(state_source(c->sources[i].state), name) == 0)
+            found = &c->sources[i];
+    if (!found) {
+        struct state *state = state_open(name, e);
+        if (state) {
+            c->sources = mem_resize(c->sources, (c->count + 1) * sizeof *c->sources);
+            c->sources[c->count] = (struct source){.state = state};
+            found = &c->sources[c->count++];
+        }
+    }
+    free(name);
+    return found;
+}
+
+/* What a removal will need of the event: everything but geometry and the payload's large and nested parts. */
+static void put_last(struct buf *out, const struct event *ev, int64_t revision)
+{
+    struct json name, value, geo = json_get(ev->data, "geo");
+
+    json_begin(out, '{');
+    json_put_member(out, "id", ev->event_id);
+    json_put_member_int(out, "revision", revision);
+    json_put_member(out, "category", ev->category);
+    json_put_member(out, "time", json_get(ev->data, "time"));
+    json_put_member(out, "subject", ev->subject);
+    json_put_name(out, "geo");
+    json_begin(out, '{');
+    json_put_member(out, "centroid", json_get(geo, "centroid"));
+    json_put_member(out, "bbox", json_get(geo, "bbox"));
+    json_put_member(out, "regions", json_get(geo, "regions"));
+    json_end(out, '}');
+    json_put_name(out, "data");
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(json_get(ev->data, "data")); json_next(&i, &name, &value);) {
+        enum json_kind kind = json_kind(value);
+        if (kind == JSON_OBJECT || kind == JSON_ARRAY || value.len > REMEMBERED_MAX)
+            continue;
+        json_put(out, name);
+        buf_add_char(out, ':');
+        json_put(out, value);
+    }
+    json_end(out, '}');
+    json_end(out, '}');
+}
+
+/* An event that is itself a removal (the source said so): it stands when what it removes stands. */
+static bool pass_removal(struct changes *c, struct source *s, const struct event *ev, struct error *e)
+{
+    struct state_sent sent;
+    char *target = json_string(ev->removes);
+    bool first, same, ok = state_find(s->state, target, &sent, e);
+
+    /* Seen all the same: what its source calls past is not missing. */
+    ok = ok && state_see(s->state, target, "", &first, &same, e);
+    free(target);
+    if (!ok)
+        return false;
+    if (!sent.known || sent.removed || !first) {
+        s->unchanged++;
+        return true;
+    }
+    s->removed++;
+    buf_clear(&c->scratch);
+    event_put_revision(&c->scratch, ev, 1, sent.revision);
+    return write_line(c, c->scratch.data, c->scratch.len, e);
+}
+
+/* Two records of one answer under one id that differ: which one counts nobody can tell. The first does; the other is a
+ * reject. */
+static bool reject_twin(struct changes *c, struct source *s, const struct event *ev, const struct filter_line *line,
+                        struct error *e)
+{
+    static const char reason[] = "its id stands in the same answer with another content; the first one counts";
+    const struct reject r = {.stage = log_tool(),
+                             .adapter = state_source(s->state),
+                             .line = line->number,
+                             .reason = reason,
+                             .original = line->text,
+                             .original_len = line->len};
+    struct event reject;
+    bool known;
+
+    s->rejected++;
+    buf_clear(&c->scratch);
+    event_put_reject(&c->scratch, &r);
+    if (!event_read(c->scratch.data, c->scratch.len, &reject, e))
+        return false;
+    char *id = json_string(reject.id), *event_id = json_string(ev->event_id);
+    bool ok = state_knows_reject(s->state, id, &known, e);
+    if (ok && !known) {
+        log_warning("line %llu: %s: %s: %s", (unsigned long long)line->number, state_source(s->state), event_id,
+                    reason);
+        ok = write_line(c, c->scratch.data, c->scratch.len, e);
+    }
+    free(id);
+    free(event_id);
+    return ok;
+}
+
+static bool pass_event(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
+{
+    struct source *s = source_of(c, ev, e);
+    struct state_sent sent;
+    bool first, same;
+
+    if (!s)
+        return false;
+    if (json_exists(ev->removes))
+        return pass_removal(c, s, ev, e);
+    buf_clear(&c->hash);
+    json_put_hash(&c->hash, json_hash(ev->data));
+    char *id = json_string(ev->event_id);
+    bool ok = state_see(s->state, id, buf_text(&c->hash), &first, &same, e) && state_find(s->state, id, &sent, e);
+    if (ok && !first) {
+        s->twice += same;
+        free(id);
+        return same || reject_twin(c, s, ev, line, e);
+    }
+    if (ok && sent.known && !sent.removed && strcmp(sent.hash, buf_text(&c->hash)) == 0) {
+        s->unchanged++;
+        free(id);
+        return true;
+    }
+    int64_t revision = ok && sent.known ? sent.revision + 1 : 1;
+    /* The kind is known from the last report; before the first every source may have removals. */
+    if (ok && strcmp(state_kind(s->state), "window") != 0 && strcmp(state_kind(s->state), "log") != 0) {
+        buf_clear(&c->last);
+        put_last(&c->last, ev, revision);
+        ok = state_observe(s->state, id, buf_text(&c->last), e);
+    }
+    free(id);
+    if (!ok)
+        return false;
+    if (revision == 1) {
+        s->fresh++;
+        return write_line(c, line->text, line->len, e);
+    }
+    s->revised++;
+    buf_clear(&c->scratch);
+    event_put_revision(&c->scratch, ev, revision, 0);
+    return write_line(c, c->scratch.data, c->scratch.len, e);
+}
+
+/* A reject that was sent before is not sent again with every poll. */
+static bool pass_reject(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
+{
+    struct source *s = source_of(c, ev, e);
+    bool known;
+
+    if (!s)
+        return false;
+    char *id = json_string(ev->id);
+    bool ok = state_knows_reject(s->state, id, &known, e);
+    free(id);
+    return ok && (known || write_line(c, line->text, line->len, e));
+}
+
+/* --- the end of a poll ---------------------------------------------------------------------------------------------
+ */
+
+static bool remove_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen)
+{
+    struct changes *c = closure;
+    struct source *s = c->now;
+    struct error e = {0};
+    struct json v, name, value;
+    struct buf time = {0};
+    struct event ev;
+
+    if (!s->adapter && !(s->adapter = adapter_open(state_source(s->state), &e))) {
+        log_failure(&e);
+        return false;
+    }
+    if (!json_check(last, strlen(last), &v, NULL))
+        return true;
+    /* The revision that stands, and when the id was last seen. */
+    buf_clear(&c->last);
+    json_begin(&c->last, '{');
+    for (struct json_iter i = json_walk(v); json_next(&i, &name, &value);) {
+        if (json_equals(name, "revision"))
+            continue;
+        json_put(&c->last, name);
+        buf_add_char(&c->last, ':');
+        json_put(&c->last, value);
+    }
+    json_put_member_int(&c->last, "revision", revision);
+    clock_put(&time, seen * CLOCK_SECOND, CLOCK_OFFSET);
+    json_put_member_text(&c->last, "seen", buf_text(&time));
+    json_end(&c->last, '}');
+    buf_free(&time);
+    buf_clear(&c->scratch);
+    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", clock_now() / CLOCK_SECOND * CLOCK_SECOND,
+                         &c->scratch, &e) ||
+        !event_read(c->scratch.data, c->scratch.len, &ev, &e)) {
+        log_error("%s: %s: %s", state_source(s->state), id, e.text);
+        error_free(&e);
+        return true;
+    }
+    s->removed++;
+    return line_write(&c->out, c->scratch.data, c->scratch.len);
+}
+
+/* Only a complete poll that read the answer is evidence. */
+static bool is_evidence(const struct event *report)
+{
+    struct json state = json_get(report->data, "state");
+
+    return json_bool(json_get(report->data, "complete")) == 1 &&
+           (json_equals(state, "new") || json_equals(state, "empty"));
+}
+
+static bool end_poll(struct changes *c, const struct event *report, struct error *e)
+{
+    struct source *s = source_of(c, report, e);
+    int64_t items = 0, held = 0;
+
+    if (!s)
+        return false;
+    char *kind = json_string(json_get(report->data, "kind"));
+    bool snapshot = kind && strcmp(kind, "snapshot") == 0;
+    json_int(json_get(report->data, "items"), &items);
+    bool evidence = snapshot && is_evidence(report);
+    if (evidence && state_count(s->state) >= SHRUNK_FROM && items * 2 < state_count(s->state)) {
+        held = state_count(s->state) - items;
+        evidence = false;
+        log_warning("%s: %lld items after %lld: held, nothing is removed on this evidence", state_source(s->state),
+                    (long long)items, (long long)state_count(s->state));
+    }
+    bool ok = state_begin(s->state, e) &&
+              state_end_poll(s->state, clock_now() / CLOCK_SECOND, kind ? kind : "", evidence, e) &&
+              state_commit(s->state, e);
+    state_rollback(s->state);
+    free(kind);
+    c->now = s;
+    if (ok && evidence && !state_each_missing(s->state, MISSES, remove_missing, c, e))
+        ok = c->out.error ? lost_stdout(e) : false;
+    ok = ok && state_new_poll(s->state, e);
+    if (!ok)
+        return false;
+    const struct event_count counts[] = {
+        {"fresh", s->fresh}, {"revised", s->revised}, {"unchanged", s->unchanged},    {"removed", s->removed},
+        {"held", held},      {"twice", s->twice},     {"twins_rejected", s->rejected}};
+    s->fresh = s->revised = s->unchanged = s->removed = s->twice = s->rejected = 0;
+    buf_clear(&c->scratch);
+    event_put_poll(&c->scratch, report, counts, sizeof counts / sizeof *counts);
+    return write_line(c, c->scratch.data, c->scratch.len, e);
+}
+
+static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
+{
+    struct changes *c = closure;
+
+    switch (ev->kind) {
+    case EVENT_CANONICAL:
+        return pass_event(c, ev, line, e);
+    case EVENT_REJECT:
+        return pass_reject(c, ev, line, e);
+    case EVENT_POLL:
+        return end_poll(c, ev, e);
+    default:
+        return error_set(e, CENTRAL_USAGE, "line %llu: a raw event: central-normalize comes before",
+                         (unsigned long long)line->number);
+    }
+}
+
+static bool on_bad(void *closure, const char *reason, const struct filter_line *line, struct error *e)
+{
+    struct changes *c = closure;
+    const struct reject r = {.stage = log_tool(),
+                             .adapter = "unknown",
+                             .line = line->number,
+                             .reason = reason,
+                             .original = line->text,
+                             .original_len = line->len,
+                             .original_total = line->total};
+
+    buf_clear(&c->scratch);
+    event_put_reject(&c->scratch, &r);
+    return write_line(c, c->scratch.data, c->scratch.len, e);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    argp_error(state, "'%s': this tool reads standard input and takes no arguments", arg);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse,
+        NULL,
+        "Pass on events that are new or changed, numbered, and removals; drop what was sent "
+        "unchanged.\vManual: central-changes(1)",
+        NULL,
+        NULL,
+        NULL};
+    struct changes c = {0};
+    struct filter filter = {.event = on_event, .bad = on_bad, .closure = &c, .writer = &c.out};
+
+    tool_start("central-changes");
+    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    line_writer_open(&c.out, STDOUT_FILENO);
+    enum central_exit status = filter_run(&filter);
+    for (size_t i = 0; i < c.count; i++) {
+        adapter_close(c.sources[i].adapter);
+        state_close(c.sources[i].state);
+    }
+    free(c.sources);
+    buf_free(&c.scratch);
+    buf_free(&c.hash);
+    buf_free(&c.last);
+    return tool_end(&c.out, status);
+}

@@ -1,0 +1,219 @@
+/* central-commit - records what was sent and, behind it, that the poll is consumed. The last stage of a source's pipe.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "central/clock.h"
+#include "central/log.h"
+#include "central/mem.h"
+#include "central/state.h"
+#include "central/tool.h"
+
+/* Lines recorded in one transaction at most; a poll report ends one too. */
+#define BATCH_LINES 5000
+
+struct source {
+    struct state *state;
+    bool open; /* a transaction is */
+};
+
+struct commit {
+    struct line_writer out;
+    bool quiet;
+    struct source *sources;
+    size_t count;
+    struct buf hash;
+    struct buf held; /* lines recorded and not committed: they are written when they are */
+    size_t held_lines;
+};
+
+static struct source *source_of(struct commit *c, const struct event *ev, struct error *e)
+{
+    char *name = json_string(ev->adapter);
+    struct source *found = NULL;
+
+    for (size_t i = 0; i < c->count && !found; i++)
+        if (strcmp(state_source(c->sources[i].state), name) == 0)
+            found = &c->sources[i];
+    if (!found) {
+        struct state *state = state_open(name, e);
+        if (state) {
+            c->sources = mem_resize(c->sources, (c->count + 1) * sizeof *c->sources);
+            c->sources[c->count] = (struct source){.state = state};
+            found = &c->sources[c->count++];
+        }
+    }
+    free(name);
+    if (found && !found->open) {
+        if (!state_begin(found->state, e))
+            return NULL;
+        found->open = true;
+    }
+    return found;
+}
+
+/* Commits all, then writes the lines. */
+static bool settle(struct commit *c, struct error *e)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].open) {
+            if (!state_commit(c->sources[i].state, e))
+                return false;
+            c->sources[i].open = false;
+        }
+    for (const char *at = c->held.data; at && *at;) {
+        size_t len = strcspn(at, "\n");
+        line_write(&c->out, at, len);
+        at += len + 1;
+    }
+    buf_clear(&c->held);
+    c->held_lines = 0;
+    if (c->out.error)
+        e->status = CENTRAL_IO;
+    return !c->out.error;
+}
+
+static bool record_event(struct commit *c, struct source *s, const struct event *ev, struct error *e)
+{
+    int64_t now = clock_now() / CLOCK_SECOND;
+
+    if (json_exists(ev->removes)) {
+        char *target = json_string(ev->removes);
+        bool ok = state_put_removed(s->state, target, now, e);
+        free(target);
+        return ok;
+    }
+    buf_clear(&c->hash);
+    json_put_hash(&c->hash, json_hash(ev->data));
+    char *id = json_string(ev->event_id);
+    bool ok = state_put_sent(s->state, id, buf_text(&c->hash), ev->revision, now, e);
+    free(id);
+    return ok;
+}
+
+static int64_t count_of(struct json data, const char *name)
+{
+    int64_t n = 0;
+
+    json_int(json_get(data, name), &n);
+    return n;
+}
+
+/* One line for a person: what came of the poll. */
+static void summarize(const struct commit *c, const struct source *s, const struct event *report)
+{
+    struct json d = report->data;
+    char *state = json_string(json_get(d, "state")), *error = json_string(json_get(report->line, "error"));
+
+    if (!c->quiet)
+        log_info("%s: %s: %lld new, %lld revised, %lld unchanged, %lld removed, %lld rejected%s, %lld ms%s%s",
+                 state_source(s->state), state, (long long)count_of(d, "fresh"), (long long)count_of(d, "revised"),
+                 (long long)count_of(d, "unchanged"), (long long)count_of(d, "removed"),
+                 (long long)(count_of(d, "rejected") + count_of(d, "twins_rejected")),
+                 count_of(d, "held") ? ", held" : "", (long long)count_of(d, "duration_ms"), error ? ": " : "",
+                 error ? error : "");
+    free(state);
+    free(error);
+}
+
+/* The cursor moves only behind a poll that was complete and of which every line is durable. */
+static bool record_report(struct commit *c, struct source *s, const struct event *ev, struct error *e)
+{
+    struct json keep = json_get(ev->data, "keep");
+    int64_t keep_seconds = 0;
+
+    summarize(c, s, ev);
+    if (json_bool(json_get(ev->data, "complete")) != 1 || count_of(ev->data, "failed") > 0)
+        return true;
+    if (json_kind(keep) == JSON_STRING && !duration_parse(keep.at + 1, keep.len - 2, &keep_seconds))
+        keep_seconds = 0;
+    return state_consume(s->state, ev->data, clock_now() / CLOCK_SECOND, keep_seconds, e);
+}
+
+static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
+{
+    struct commit *c = closure;
+    bool ok = true;
+
+    if (ev->kind == EVENT_RAW)
+        return error_set(e, CENTRAL_USAGE, "line %llu: a raw event: only what was published can be committed",
+                         (unsigned long long)line->number);
+    struct source *s = source_of(c, ev, e);
+    if (!s)
+        return false;
+    if (ev->kind == EVENT_CANONICAL) {
+        ok = record_event(c, s, ev, e);
+    } else if (ev->kind == EVENT_REJECT) {
+        char *id = json_string(ev->id);
+        ok = state_put_reject(s->state, id, clock_now() / CLOCK_SECOND, e);
+        free(id);
+    } else {
+        ok = record_report(c, s, ev, e);
+    }
+    if (!ok)
+        return false;
+    buf_add(&c->held, line->text, line->len);
+    buf_add_char(&c->held, '\n');
+    return (++c->held_lines < BATCH_LINES && ev->kind != EVENT_POLL) || settle(c, e);
+}
+
+static bool on_idle(void *closure)
+{
+    struct commit *c = closure;
+    struct error e = {0};
+    bool ok = settle(c, &e) && line_flush(&c->out);
+
+    if (e.text)
+        log_failure(&e);
+    return ok;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct commit *c = state->input;
+
+    switch (key) {
+    case 'q':
+        c->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s': this tool reads standard input and takes no arguments", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp_option options[] = {{"quiet", 'q', 0, 0, "No summary line for each poll", 0}, {0}};
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Record published lines from standard input as sent, and their poll as consumed; echo "
+        "each once it is recorded.\vManual: central-commit(1)",
+        NULL,
+        NULL,
+        NULL};
+    struct commit c = {0};
+    struct filter filter = {.event = on_event, .idle = on_idle, .closure = &c, .writer = &c.out};
+    struct error e = {0};
+
+    tool_start("central-commit");
+    argp_parse(&argp, argc, argv, 0, NULL, &c);
+    line_writer_open(&c.out, STDOUT_FILENO);
+    enum central_exit status = filter_run(&filter);
+    /* What was read is durable whatever ended the input. */
+    if (!settle(&c, &e))
+        status = error_worse(e.text ? log_failure(&e) : e.status, status);
+    for (size_t i = 0; i < c.count; i++) {
+        state_rollback(c.sources[i].state);
+        state_close(c.sources[i].state);
+    }
+    free(c.sources);
+    buf_free(&c.hash);
+    buf_free(&c.held);
+    return tool_end(&c.out, status);
+}
