@@ -80,6 +80,15 @@ is "$({ cat part.1; echo; cat part.2; } | jq -rR 'fromjson? | .id' | sort -u | w
 exits 0 'then' central-subscribe --all --durable killed CENTRAL_HYDRO
 is "$(wc -l <out)" 0 '... nothing is left'
 
+# More bytes than are asked for at once.
+seq 40 | sed 's/^/large-/' | jq -Rc --slurpfile one <(head -n 1 many) \
+    '. as $id | $one[0] | .id = $id | .data.id = $id | .centralsubject = "central.traffic.large" | .data.data.pad = "x" * 600000' |
+    central-publish >large
+exits 0 'large events' central-subscribe --all --durable large CENTRAL_TRAFFIC
+ok '... come whole' cmp out large
+exits 0 'large events, unacknowledged' central-subscribe --all CENTRAL_TRAFFIC
+ok '... too' cmp out large
+
 # Two readers share a durable; each event goes to one of them.
 central-subscribe --all --durable shared CENTRAL_HYDRO >part.1 &
 central-subscribe --all --durable shared CENTRAL_HYDRO >part.2
