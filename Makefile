@@ -52,7 +52,7 @@ TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan regen bench demo format lint install uninstall clean
+.PHONY: all tests check check-asan check-faults regen bench demo format lint install uninstall clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -89,6 +89,13 @@ check-asan:
 	+$(MAKE) BUILD=build/asan HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' \
 	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
 	BUILD=build/asan tests/run --no-install
+
+# The long form of tests/faults: so many kills of stages and of each server.
+KILLS        ?= 1000
+SERVER_KILLS ?= 100
+IDS          ?= 400
+check-faults: all
+	KILLS=$(KILLS) SERVER_KILLS=$(SERVER_KILLS) IDS=$(IDS) tests/faults/kills.t
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all

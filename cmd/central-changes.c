@@ -29,8 +29,13 @@ struct changes {
     struct source *sources;
     size_t count;
     struct buf scratch, hash, last;
+    struct buf held; /* lines whose numbers are not noted durably yet */
+    size_t held_lines;
     struct source *now; /* while removals are made */
 };
+
+/* Numbers noted in one transaction at most; the end of a poll, and of what is at hand, ends one too. */
+#define HELD_MAX 2000
 
 static bool lost_stdout(struct error *e)
 {
@@ -39,9 +44,28 @@ static bool lost_stdout(struct error *e)
     return false;
 }
 
+/* First the numbers, then the lines: what was written under a number keeps it, whatever happens behind us. */
+static bool settle(struct changes *c, struct error *e)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (!state_settle(c->sources[i].state, e))
+            return false;
+    for (const char *at = c->held.data; at && *at;) {
+        size_t len = strcspn(at, "\n");
+        if (!line_write(&c->out, at, len))
+            return lost_stdout(e);
+        at += len + 1;
+    }
+    buf_clear(&c->held);
+    c->held_lines = 0;
+    return true;
+}
+
 static bool write_line(struct changes *c, const char *text, size_t len, struct error *e)
 {
-    return line_write(&c->out, text, len) || lost_stdout(e);
+    buf_add(&c->held, text, len);
+    buf_add_char(&c->held, '\n');
+    return ++c->held_lines < HELD_MAX || settle(c, e);
 }
 
 static struct source *source_of(struct changes *c, const struct event *ev, struct error *e)
@@ -149,6 +173,24 @@ static bool reject_twin(struct changes *c, struct source *s, const struct event 
     return ok;
 }
 
+static char *removal_key(const char *id)
+{
+    return mem_format("removal of %s", id);
+}
+
+/* False in *none when a removal of this revision was written and may be out, though it is not recorded: then the event
+ * did not stay, it comes back. */
+static bool no_removal_out(struct source *s, const char *id, int64_t revision, bool *none, struct error *e)
+{
+    struct state_sent removal;
+    char *key = removal_key(id);
+    bool ok = state_find(s->state, key, &removal, e);
+
+    free(key);
+    *none = removal.issued_revision < revision;
+    return ok;
+}
+
 static bool pass_event(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct source *s = source_of(c, ev, e);
@@ -168,14 +210,23 @@ static bool pass_event(struct changes *c, const struct event *ev, const struct f
         free(id);
         return same || reject_twin(c, s, ev, line, e);
     }
-    if (ok && sent.known && !sent.removed && strcmp(sent.hash, buf_text(&c->hash)) == 0) {
+    bool snapshot = strcmp(state_kind(s->state), "window") != 0 && strcmp(state_kind(s->state), "log") != 0;
+    bool stands = ok && sent.known && !sent.removed && strcmp(sent.hash, buf_text(&c->hash)) == 0 &&
+                  sent.issued_revision <= sent.revision;
+    if (stands && snapshot)
+        ok = no_removal_out(s, id, sent.revision, &stands, e);
+    if (ok && stands) {
         s->unchanged++;
         free(id);
         return true;
     }
-    int64_t revision = ok && sent.known ? sent.revision + 1 : 1;
+    /* The number this very content got before and was not recorded under, else the next that no content has. */
+    int64_t last = sent.revision > sent.issued_revision ? sent.revision : sent.issued_revision;
+    bool again = ok && sent.issued_revision > sent.revision && strcmp(sent.issued_hash, buf_text(&c->hash)) == 0;
+    int64_t revision = again ? sent.issued_revision : last + 1;
+    ok = ok && (again || state_issue(s->state, id, buf_text(&c->hash), revision, e));
     /* The kind is known from the last report; before the first every source may have removals. */
-    if (ok && strcmp(state_kind(s->state), "window") != 0 && strcmp(state_kind(s->state), "log") != 0) {
+    if (ok && snapshot) {
         buf_clear(&c->last);
         put_last(&c->last, ev, revision);
         ok = state_observe(s->state, id, buf_text(&c->last), e);
@@ -236,6 +287,23 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
         json_put(&c->last, value);
     }
     json_put_member_int(&c->last, "revision", revision);
+    /* A removal that was written and not recorded is written again as the same: its id holds the time. */
+    char *key = removal_key(id);
+    struct state_sent before;
+    int64_t now = clock_now();
+    bool ok = state_find(s->state, key, &before, &e);
+    if (ok && before.issued_revision == revision && clock_parse(before.issued_hash, strlen(before.issued_hash), &now)) {
+        log_debug("%s: %s: removal written again", state_source(s->state), id);
+    } else if (ok) {
+        clock_put(&time, now, CLOCK_Z);
+        ok = state_issue(s->state, key, buf_text(&time), revision, &e);
+        buf_clear(&time);
+    }
+    free(key);
+    if (!ok) {
+        log_failure(&e);
+        return false;
+    }
     clock_put(&time, seen * CLOCK_SECOND, CLOCK_OFFSET);
     json_put_member_text(&c->last, "seen", buf_text(&time));
     json_end(&c->last, '}');
@@ -249,7 +317,7 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
         return true;
     }
     s->removed++;
-    return line_write(&c->out, c->scratch.data, c->scratch.len);
+    return write_line(c, c->scratch.data, c->scratch.len, &e) || (log_failure(&e), false);
 }
 
 /* Only a complete poll that read the answer is evidence. */
@@ -295,7 +363,18 @@ static bool end_poll(struct changes *c, const struct event *report, struct error
     s->fresh = s->revised = s->unchanged = s->removed = s->twice = s->rejected = 0;
     buf_clear(&c->scratch);
     event_put_poll(&c->scratch, report, counts, sizeof counts / sizeof *counts);
-    return write_line(c, c->scratch.data, c->scratch.len, e);
+    return write_line(c, c->scratch.data, c->scratch.len, e) && settle(c, e);
+}
+
+static bool on_idle(void *closure)
+{
+    struct changes *c = closure;
+    struct error e = {0};
+    bool ok = settle(c, &e) && line_flush(&c->out);
+
+    if (e.text)
+        log_failure(&e);
+    return ok;
 }
 
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
@@ -351,12 +430,15 @@ int main(int argc, char **argv)
         NULL,
         NULL};
     struct changes c = {0};
-    struct filter filter = {.event = on_event, .bad = on_bad, .closure = &c, .writer = &c.out};
+    struct filter filter = {.event = on_event, .bad = on_bad, .idle = on_idle, .closure = &c, .writer = &c.out};
 
     tool_start("central-changes");
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     line_writer_open(&c.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
+    struct error e = {0};
+    if (!settle(&c, &e))
+        status = error_worse(e.text ? log_failure(&e) : e.status, status);
     for (size_t i = 0; i < c.count; i++) {
         adapter_close(c.sources[i].adapter);
         state_close(c.sources[i].state);
@@ -365,5 +447,6 @@ int main(int argc, char **argv)
     buf_free(&c.scratch);
     buf_free(&c.hash);
     buf_free(&c.last);
+    buf_free(&c.held);
     return tool_end(&c.out, status);
 }

@@ -18,13 +18,15 @@ struct state {
     struct statement {
         const char *sql;
         sqlite3_stmt *at;
-    } find, see, seen, observe, reject, put_reject, put_sent, put_removed, put_cursor;
+    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_cursor;
 };
 
 static const char layout[] =
     "create table if not exists sent (id text primary key, hash text not null, revision integer not null,"
     " removed integer not null default 0, first_seen integer not null, last_seen integer not null,"
     " misses integer not null default 0) without rowid;"
+    "create table if not exists issued (id text primary key, hash text not null, revision integer not null) without "
+    "rowid;"
     "create table if not exists observed (id text primary key, last text not null) without rowid;"
     "create table if not exists rejected (id text primary key, last_seen integer not null) without rowid;"
     "create table if not exists cursor (url text primary key, etag text, last_modified text, hash text) without rowid;"
@@ -180,6 +182,8 @@ struct state *state_open(const char *source, struct error *e)
     s->source = mem_string(source);
     s->path = state_file(source);
     s->find.sql = "select hash, revision, removed from sent where id = ?1";
+    s->issued.sql = "select hash, revision from issued where id = ?1";
+    s->issue.sql = "insert or replace into temp.issuing (id, hash, revision) values (?1, ?2, ?3)";
     s->see.sql = "insert or ignore into temp.seen (id, hash) values (?1, ?2)";
     s->seen.sql = "select hash = ?2 from temp.seen where id = ?1";
     s->observe.sql = "insert or replace into temp.noted (id, last) values (?1, ?2)";
@@ -200,6 +204,8 @@ struct state *state_open(const char *source, struct error *e)
          make_layout(s, e) &&
          run(s,
              "create temp table seen (id text primary key, hash text not null) without rowid;"
+             "create temp table issuing (id text primary key, hash text not null, revision integer not null) without "
+             "rowid;"
              "create temp table noted (id text primary key, last text not null) without rowid",
              e) &&
          read_source(s, e);
@@ -213,8 +219,8 @@ void state_close(struct state *s)
 {
     if (!s)
         return;
-    struct statement *all[] = {&s->find,       &s->see,      &s->seen,        &s->observe,   &s->reject,
-                               &s->put_reject, &s->put_sent, &s->put_removed, &s->put_cursor};
+    struct statement *all[] = {&s->find,   &s->issued,     &s->see,      &s->seen,        &s->observe,   &s->issue,
+                               &s->reject, &s->put_reject, &s->put_sent, &s->put_removed, &s->put_cursor};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_finalize(all[i]->at);
     sqlite3_close(s->db);
@@ -304,7 +310,38 @@ bool state_find(struct state *s, const char *id, struct state_sent *out, struct 
         out->removed = sqlite3_column_int(s->find.at, 2) != 0;
     }
     sqlite3_reset(s->find.at);
+    bool issued;
+    if (!step(s, &s->issued, &id, 1, NULL, 0, &issued, e))
+        return false;
+    if (issued) {
+        const char *hash = (const char *)sqlite3_column_text(s->issued.at, 0);
+        strncpy(out->issued_hash, hash ? hash : "", sizeof out->issued_hash - 1);
+        out->issued_revision = sqlite3_column_int64(s->issued.at, 1);
+    }
+    sqlite3_reset(s->issued.at);
     return true;
+}
+
+bool state_issue(struct state *s, const char *id, const char *hash, int64_t revision, struct error *e)
+{
+    const char *texts[] = {id, hash};
+
+    return put(s, &s->issue, texts, 2, &revision, 1, e);
+}
+
+bool state_settle(struct state *s, struct error *e)
+{
+    int64_t count;
+
+    if (!number(s, "select count(*) from temp.issuing", &count, e))
+        return false;
+    if (!count)
+        return true;
+    bool ok = state_begin(s, e) &&
+              run(s, "insert or replace into issued select id, hash, revision from temp.issuing", e) &&
+              state_commit(s, e) && run(s, "delete from temp.issuing", e);
+    state_rollback(s);
+    return ok;
 }
 
 bool state_see(struct state *s, const char *id, const char *hash, bool *first, bool *same, struct error *e)
@@ -397,7 +434,8 @@ bool state_each_missing(struct state *s, int64_t misses, state_missing *each, vo
     sqlite3_stmt *q = NULL;
     int result = SQLITE_ERROR;
     bool ok = sqlite3_prepare_v2(s->db,
-                                 "select s.id, s.revision, o.last, s.last_seen from sent s join observed o using (id)"
+                                 "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
+                                 " from sent s join observed o using (id) left join issued i using (id)"
                                  " where s.removed = 0 and s.misses >= ?1 and s.id not in (select id from temp.seen)"
                                  " order by s.id",
                                  -1, &q, NULL) == SQLITE_OK &&

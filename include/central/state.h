@@ -46,11 +46,17 @@ struct state_sent {
     bool known, removed;
     int64_t revision;
     char hash[33];
+    int64_t issued_revision; /* 0: none */
+    char issued_hash[40];
 };
 bool state_find(struct state *s, const char *id, struct state_sent *out, struct error *e);
 /* Remembers for the poll at hand that id was in the answer with this hash. *first is false when it was there before;
  * then *same says whether with the same hash. Nothing is written to the file. */
 bool state_see(struct state *s, const char *id, const char *hash, bool *first, bool *same, struct error *e);
+/* Notes that this content of id goes out under this number; durable with state_settle, which must come before the line is
+ * written. */
+bool state_issue(struct state *s, const char *id, const char *hash, int64_t revision, struct error *e);
+bool state_settle(struct state *s, struct error *e);
 /* Keeps what a removal of id will need (JSON text); state_end_poll writes it for a snapshot. */
 bool state_observe(struct state *s, const char *id, const char *last, struct error *e);
 /* True in *known when this reject was sent before. */
