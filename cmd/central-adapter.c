@@ -591,9 +591,12 @@ static bool write_settings(const char *name, char *const *pairs, size_t count, s
     struct json before = {0}, after;
     bool ok = a != NULL;
 
-    if (ok && path_exists(path))
+    if (ok && path_exists(path)) {
         ok = path_read(path, SETTINGS_MAX, &old, e) &&
              (json_check(buf_text(&old), old.len, &before, e) || error_prefix(e, "%s", path));
+        if (!ok && e->status == CENTRAL_REJECTED)
+            e->status = CENTRAL_CONFIG;
+    }
     ok = ok && settings_apply(adapter_about(a), before, pairs, count, &changed, e) &&
          json_check(changed.data, changed.len, &after, e) &&
          (settings_check(adapter_about(a), after, e) || error_prefix(e, "%s", name));

@@ -90,9 +90,9 @@ char *http_redact(const char *url, const char *secret)
 }
 
 /* For a message: without the query as well, which may hold keys nobody told us of. */
-static char *message_url(const char *url)
+static char *message_url(const struct http_request *r)
 {
-    char *shown = http_redact(url, NULL);
+    char *shown = http_redact(r->url, r->secret);
 
     shown[strcspn(shown, "?#")] = '\0';
     return shown;
@@ -249,7 +249,7 @@ static bool known_scheme(const char *url)
 static bool failed(struct http *h, const struct http_request *r, CURLcode code, const struct transfer *t,
                    struct error *e)
 {
-    char *shown = message_url(r->url);
+    char *shown = message_url(r);
 
     /* An answer may redirect to another scheme, or speak another protocol: that is not the URL's fault. */
     if (!known_scheme(r->url) || code == CURLE_URL_MALFORMAT)

@@ -234,6 +234,7 @@ static bool ask(struct poll *p, struct http_answer *answer, struct error *e)
     int64_t body_max = 0, seconds = 0, backoff = p->options->backoff_ms ? p->options->backoff_ms : POLL_BACKOFF_MS;
     json_int(json_get(adapter_about(p->adapter), "max_bytes"), &body_max);
     struct http_request request = {.url = r->url,
+                                   .secret = p->options->key,
                                    .headers = (const char *const *)r->headers,
                                    .etag = etag,
                                    .last_modified = modified,

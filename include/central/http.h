@@ -24,6 +24,7 @@ void http_close(struct http *h);
 struct http_request {
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated; NULL */
+    const char *secret;         /* a part of url that no message may show; NULL */
     const char *etag;           /* sent as If-None-Match; NULL */
     const char *last_modified;  /* sent as If-Modified-Since; NULL */
     int timeout_ms;             /* 0: HTTP_TIMEOUT_MS */

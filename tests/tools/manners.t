@@ -102,6 +102,22 @@ for gap in 60:all_hour 7200:all_day 200000:all_week 900000:all_month; do
     like "$(tail -n 1 liar/requests | cut -f 1)" "/${gap#*:}.geojson$" "after ${gap%:*} s: ${gap#*:}"
 done
 
+cp "$top"/lib/adapters/{firms,swpc_protons}.jq real
+sed -i "s|https://[a-z.]*/|$base/|" real/firms.jq real/swpc_protons.jq
+echo '{"region": {"north": 40, "south": 30, "east": -110, "west": -120}, "satellites": ["VIIRS_SNPP_NRT"]}' >etc/sources/firms.json
+for gap in 60:1 90000:2 9000000:5; do
+    rm -f state/firms.db
+    cursor firms x null null "${gap%:*}"
+    CENTRAL_KEY_FIRMS=k CENTRAL_ADAPTERS=$tmp/real central-fetch firms --now --tries 1 >/dev/null 2>&1 || true
+    is "$(tail -n 1 liar/requests | cut -f 1)" "api/area/csv/k/VIIRS_SNPP_NRT/-120,30,-110,40/${gap#*:}" "firms after ${gap%:*} s: ${gap#*:} days"
+done
+for gap in 60:1 100000:3 400000:7; do
+    rm -f state/swpc_protons.db
+    cursor swpc_protons x null null "${gap%:*}"
+    CENTRAL_ADAPTERS=$tmp/real central-fetch swpc_protons --now --tries 1 >/dev/null 2>&1 || true
+    like "$(tail -n 1 liar/requests | cut -f 1)" "integral-protons-${gap#*:}-day.json" "swpc_protons after ${gap%:*} s: ${gap#*:} days"
+done
+
 # Never sooner than the cadence, never two at once, also across restarts.
 exits 75 'too soon' central-fetch good
 like "$(cat err)" '^central-fetch: good: polled [0-9]+s ago, next in [0-9]+s' '... says when'
@@ -151,11 +167,15 @@ exits 69 'a credential of its own' central-fetch secret --now --tries 1
 is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-1234' '... is used'
 is "$(cat out err state/secret.poll | grep -c CANARY)" 0 '... and is nowhere in what was written'
 like "$(head -n 1 out | jq -r .source)" 'key=\*\*\*$' '... source shows where it was'
+sed -i "s|$base/error500|http://127.0.0.1:1|" adapters/secret.jq
+exits 69 'a key in the path, and nobody there' central-fetch secret --now --tries 2
+is "$(cat out err state/secret.poll | grep -c CANARY)" 0 '... is in no message either'
+like "$(cat err)" '127\.0\.0\.1:1/\*\*\*/x: ' '... which shows where it was'
 rm etc/credentials/secret
 exits 69 'one from the environment' env CENTRAL_KEY_SECRET=CANARY-5678 central-fetch secret --now --tries 1
-is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-5678' '... is used'
+is "$(tail -n 1 liar/requests | cut -f 2)" 'key=CANARY-5678' '... is used'
 mkdir credentials
 echo CANARY-9 >credentials/secret
 exits 69 'one from systemd' env CREDENTIALS_DIRECTORY="$tmp/credentials" central-fetch secret --now --tries 1
-is "$(tail -n 2 liar/requests | cut -f 2 | head -n 1)" 'key=CANARY-9' '... is used'
+is "$(tail -n 1 liar/requests | cut -f 2)" 'key=CANARY-9' '... is used'
 done_testing
