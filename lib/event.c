@@ -614,9 +614,15 @@ void event_put_reject(struct buf *out, const struct reject *r)
     struct buf id = {0}, subject = {0}, hashed = {0};
     const char *adapter = adapter_name_ok(r->adapter, strlen(r->adapter)) ? r->adapter : "unknown";
 
-    /* The same record refused again for the same reason is the same reject. */
+    /* The same record refused again for the same reason is the same reject: of a raw event its id counts, which is a
+     * hash of the record, for the envelope says when it was fetched. */
+    struct json v = json_absent;
     buf_add_format(&hashed, "%s\n%s\n%s\n", adapter, r->stage, r->reason);
-    buf_add(&hashed, r->original, r->original_len);
+    if (!r->original_total && json_check(r->original, r->original_len, &v, NULL) &&
+        json_equals(json_get(v, "type"), EVENT_TYPE_RAW) && json_exists(json_get(v, "id")))
+        json_put(&hashed, json_get(v, "id"));
+    else
+        buf_add(&hashed, r->original, r->original_len);
     buf_add_text(&id, "reject:");
     json_put_hash(&id, json_hash_bytes(hashed.data, hashed.len));
     buf_add_text(&subject, "central.meta.reject.");

@@ -1,0 +1,150 @@
+#!/bin/bash
+# central-changes, central-commit, central-source: what their pages promise.
+set -euo pipefail
+. "$(dirname "$0")/../tap.sh"
+
+mkdir adapters
+export CENTRAL_ADAPTERS=$tmp/adapters
+cat >adapters/fires.jq <<'J'
+def about: {name: "fires", title: "fires", every: 10, kind: "snapshot", keep: "14d"};
+def requests: {url: "http://127.0.0.1:1/"};
+def items: if .error then error("no") else .records[] end;
+def event: if .bad then error("bad record") else {id, category: "fire.x", subject: ["fire", "x"], time: 1795000000000, severity: 1,
+           data: {v, place: "here"}} end;
+def removed: {id: "\(.last.id):removed:\(.now)", category: "fire.x.removed", subject: ["fire", "x", "removed"], time: .now, severity: 0,
+              data: {reason: "gone", was: .last.data.v, seen: .last.seen}, removes: {id: .last.id, revision: .last.revision}};
+J
+# feed ID:V ... : an answer with these records.
+feed() {
+    printf '%s\n' "$@" | jq -Rsc '{records: (split("\n") | map(select(. != "") | split(":") | {id: .[0], v: .[1]}))}' >answer
+}
+# poll: the whole chain but the bus; what passed is in sent, what was said in said.
+poll() { central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>said | central-commit 2>>said >sent || true; }
+passed() { jq -r 'select(.data.adapter == "fires" and .centralcategory) | [.id, .data.data.v // .data.data.reason] | join("=") | sub(":removed:.*="; " removed ")' sent | sort | tr '\n' ' '; }
+count() { tail -n 1 sent | jq -c ".data.$1"; }
+
+feed a:1 b:1 c:1
+poll
+is "$(passed)" 'a=1 b=1 c=1 ' 'what is new passes as it is'
+poll
+is "$(passed)" '' 'unchanged, nothing passes'
+is "$(wc -l <sent) $(count unchanged)" '1 3' '... but the report, which counts it'
+feed a:2 b:1 c:1
+poll
+is "$(passed)" 'a@2=2 ' 'what changed passes as its next revision'
+is "$(jq -c 'select(.centralrevision) | [.centralrevision, .data.id]' sent)" '[2,"a"]' '... and says so'
+feed b:1 c:1
+poll
+is "$(passed)" '' 'missed once: nothing'
+poll
+is "$(passed)" 'a removed gone ' 'missed twice: a removal'
+is "$(jq -c 'select(.data.removes) | [.data.removes, .data.removes_revision, .data.data.was]' sent)" '["a",2,"2"]' '... of the revision that stood'
+poll
+is "$(passed)" '' 'once'
+feed a:2 b:1 c:1
+poll
+is "$(passed)" 'a@3=2 ' 'what comes back is the next revision, with the same content too'
+
+# Evidence: only complete polls that read an answer, two in a row.
+feed b:1
+poll
+echo '{"error": 1}' >answer
+poll
+is "$(tail -n 1 sent | jq -r .data.state)$(passed)" failed 'a failed poll'
+feed a:2 b:1
+poll
+is "$(passed)" 'c removed gone ' 'is no evidence for the one that was back, nor takes any from the one that was not'
+echo '{"records": []}' >answer
+poll
+is "$(passed)" '' 'an empty answer counts as one'
+poll
+is "$(passed)" 'a removed gone b removed gone ' '... and two of them remove all'
+
+# A sharply shrunken answer is held.
+mapfile -t many < <(seq 40 | sed 's/.*/m&:1/')
+feed "${many[@]}"
+poll
+feed "${many[@]:0:15}"
+poll
+is "$(count held)" 25 'an answer under half of the last is held'
+like "$(cat said)" '15 items after 40: held' '... and told'
+poll
+is "$(passed)" '' '... one more is the first miss'
+poll
+is "$(passed | grep -o removed | wc -l)" 25 '... and the next removes'
+
+# Two records of one answer under one id.
+feed x:1 x:1 y:1 y:2 "${many[@]:0:15}"
+poll
+is "$(passed)" 'x=1 y=1 ' 'of twins the first counts'
+is "$(count twice) $(count twins_rejected)" '1 1' '... the same one is dropped, another one is a reject'
+is "$(jq -r 'select(.type == "central.meta.reject.v1") | .data.reason' sent)" 'its id stands in the same answer with another content; the first one counts' '... with its reason'
+poll
+is "$(jq -r 'select(.type == "central.meta.reject.v1")' sent)$(passed)" '' '... once'
+jq -c '.records += [{id: "z", bad: true}]' answer >bad && mv bad answer
+poll
+is "$(jq -r 'select(.type == "central.meta.reject.v1") | .data.reason' sent)" 'bad record' 'a reject passes'
+poll
+is "$(jq -r 'select(.type == "central.meta.reject.v1") | .data.reason' sent)" '' '... once, though the record was fetched again'
+
+# What passed and was not committed passes again under its number; another content gets the next.
+feed "${many[@]:0:15}" x:1 y:1 n:1
+uncommitted() { central-fetch fires --from answer 2>/dev/null | central-normalize | central-changes 2>/dev/null >sent; }
+uncommitted
+is "$(passed)" 'n=1 ' 'not committed'
+uncommitted
+is "$(passed)" 'n=1 ' '... it passes again under its number'
+feed "${many[@]:0:15}" x:1 y:1 n:2
+uncommitted
+is "$(passed)" 'n@2=2 ' '... another content under the next'
+feed "${many[@]:0:15}" x:1 y:1 n:1
+uncommitted
+is "$(passed)" 'n@3=1 ' '... and the first content again under one more'
+poll
+is "$(passed)" 'n@3=1 ' '... which is what is committed'
+poll
+is "$(passed)" '' '... and then stands'
+
+# An unchanged feed grows nothing.
+size() { sqlite3 state/fires.db 'pragma wal_checkpoint(truncate)' >/dev/null; stat -c %s state/fires.db; }
+before=$(size)
+for ((i = 0; i < 10; i++)); do poll; done
+is "$(size)" "$before" 'polled again and again the state does not grow'
+is "$(sqlite3 state/fires.db 'pragma user_version')" 1 'the layout has a version'
+sqlite3 state/fires.db 'pragma user_version = 99'
+exits 78 'a layout from the future' central-changes <sent
+like "$(cat err)" 'its layout is version 99, this program knows 1' '... is refused'
+
+# The cursor moves only behind what is durable.
+sqlite3 state/fires.db 'pragma user_version = 1'
+consumed() { sqlite3 state/fires.db 'select last_success from source'; }
+sqlite3 state/fires.db 'update source set last_success = 5'
+jq -c '.data.failed = 1' <(tail -n 1 sent) | central-commit --quiet >/dev/null
+is "$(consumed)" 5 'a poll with a line that failed is not consumed'
+jq -c '.data.complete = false' <(tail -n 1 sent) | central-commit --quiet >/dev/null
+is "$(consumed)" 5 '... nor one that was not complete'
+central-commit --quiet <sent >/dev/null
+isnt "$(consumed)" 5 '... a whole one is'
+
+exits 64 'a raw event' central-changes < <(central-fetch fires --from answer)
+exits 65 'central-commit: a line that is no event' central-commit <<<'no event'
+exits 74 'a full disk' bash -c 'central-commit --quiet <sent >/dev/full'
+exits 74 'central-changes: a full disk' bash -c 'rm -r state; central-fetch fires --from answer | central-normalize | (central-changes >/dev/full)'
+
+# central-source: the worst stage's status, one run at a time.
+exits 64 'central-source without a name' central-source
+exits 64 'an unknown option' central-source --no-such fires
+exits 69 'the server is away' env NATS_URL=nats://127.0.0.1:1 central-source fires --from answer
+start_nats
+central-streams apply >/dev/null
+exits 0 'the whole chain' central-source fires --from answer
+like "$(cat err)" '^central-commit: fires: new: 18 new, 0 revised, 0 unchanged, 0 removed, 0 rejected, [0-9]+ ms$' '... with one line'
+exec 7>>state/fires.run
+flock 7
+exits 75 'while another runs' central-source fires --from answer
+like "$(cat err)" 'fires: another run is under way' '... says so'
+exec 7>&-
+echo '{"error": 1}' >answer
+exits 69 'a feed that fails' central-source fires --from answer
+is "$(central-subscribe --all 'central.meta.adapter.fires.status' | tail -n 1 | jq -c '[.ok, .data.state]')" '[false,"failed"]' '... is published as such'
+done_testing
