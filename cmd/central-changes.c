@@ -26,7 +26,8 @@ struct source {
 
 struct changes {
     struct line_writer out;
-    struct source *sources;
+    struct state_list states;
+    struct source *sources; /* one for each state, at the same place */
     size_t count;
     struct buf scratch, hash, last;
     struct buf held; /* lines whose numbers are not noted durably yet */
@@ -70,22 +71,16 @@ static bool write_line(struct changes *c, const char *text, size_t len, struct e
 
 static struct source *source_of(struct changes *c, const struct event *ev, struct error *e)
 {
-    char *name = json_string(ev->adapter);
-    struct source *found = NULL;
+    size_t i;
+    struct state *state = state_of(&c->states, ev->adapter, &i, e);
 
-    for (size_t i = 0; i < c->count && !found; i++)
-        if (strcmp(state_source(c->sources[i].state), name) == 0)
-            found = &c->sources[i];
-    if (!found) {
-        struct state *state = state_open(name, e);
-        if (state) {
-            c->sources = mem_resize(c->sources, (c->count + 1) * sizeof *c->sources);
-            c->sources[c->count] = (struct source){.state = state};
-            found = &c->sources[c->count++];
-        }
+    if (!state)
+        return NULL;
+    if (i == c->count) {
+        c->sources = mem_resize(c->sources, (c->count + 1) * sizeof *c->sources);
+        c->sources[c->count++] = (struct source){.state = state};
     }
-    free(name);
-    return found;
+    return &c->sources[i];
 }
 
 /* What a removal will need of the event: everything but geometry and the payload's large and nested parts. */
@@ -439,11 +434,10 @@ int main(int argc, char **argv)
     struct error e = {0};
     if (!settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
-    for (size_t i = 0; i < c.count; i++) {
+    for (size_t i = 0; i < c.count; i++)
         adapter_close(c.sources[i].adapter);
-        state_close(c.sources[i].state);
-    }
     free(c.sources);
+    state_list_close(&c.states);
     buf_free(&c.scratch);
     buf_free(&c.hash);
     buf_free(&c.last);

@@ -13,55 +13,29 @@
 /* Lines recorded in one transaction at most; a poll report ends one too. */
 #define BATCH_LINES 5000
 
-struct source {
-    struct state *state;
-    bool open; /* a transaction is */
-};
-
 struct commit {
     struct line_writer out;
     bool quiet;
-    struct source *sources;
-    size_t count;
+    struct state_list states;
     struct buf hash;
     struct buf held; /* lines recorded and not committed: they are written when they are */
     size_t held_lines;
 };
 
-static struct source *source_of(struct commit *c, const struct event *ev, struct error *e)
+/* The event's state with a transaction under way. */
+static struct state *state_for(struct commit *c, const struct event *ev, struct error *e)
 {
-    char *name = json_string(ev->adapter);
-    struct source *found = NULL;
+    struct state *s = state_of(&c->states, ev->adapter, NULL, e);
 
-    for (size_t i = 0; i < c->count && !found; i++)
-        if (strcmp(state_source(c->sources[i].state), name) == 0)
-            found = &c->sources[i];
-    if (!found) {
-        struct state *state = state_open(name, e);
-        if (state) {
-            c->sources = mem_resize(c->sources, (c->count + 1) * sizeof *c->sources);
-            c->sources[c->count] = (struct source){.state = state};
-            found = &c->sources[c->count++];
-        }
-    }
-    free(name);
-    if (found && !found->open) {
-        if (!state_begin(found->state, e))
-            return NULL;
-        found->open = true;
-    }
-    return found;
+    return s && (state_open_transaction(s) || state_begin(s, e)) ? s : NULL;
 }
 
 /* Commits all, then writes the lines. */
 static bool settle(struct commit *c, struct error *e)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (c->sources[i].open) {
-            if (!state_commit(c->sources[i].state, e))
-                return false;
-            c->sources[i].open = false;
-        }
+    for (size_t i = 0; i < c->states.count; i++)
+        if (state_open_transaction(c->states.at[i]) && !state_commit(c->states.at[i], e))
+            return false;
     for (const char *at = c->held.data; at && *at;) {
         size_t len = strcspn(at, "\n");
         line_write(&c->out, at, len);
@@ -74,20 +48,20 @@ static bool settle(struct commit *c, struct error *e)
     return !c->out.error;
 }
 
-static bool record_event(struct commit *c, struct source *s, const struct event *ev, struct error *e)
+static bool record_event(struct commit *c, struct state *s, const struct event *ev, struct error *e)
 {
     int64_t now = clock_now() / CLOCK_SECOND;
 
     if (json_exists(ev->removes)) {
         char *target = json_string(ev->removes);
-        bool ok = state_put_removed(s->state, target, now, e);
+        bool ok = state_put_removed(s, target, now, e);
         free(target);
         return ok;
     }
     buf_clear(&c->hash);
     json_put_hash(&c->hash, json_hash(ev->data));
     char *id = json_string(ev->event_id);
-    bool ok = state_put_sent(s->state, id, buf_text(&c->hash), ev->revision, now, e);
+    bool ok = state_put_sent(s, id, buf_text(&c->hash), ev->revision, now, e);
     free(id);
     return ok;
 }
@@ -101,14 +75,14 @@ static int64_t count_of(struct json data, const char *name)
 }
 
 /* One line for a person: what came of the poll. */
-static void summarize(const struct commit *c, const struct source *s, const struct event *report)
+static void summarize(const struct commit *c, const struct state *s, const struct event *report)
 {
     struct json d = report->data;
     char *state = json_string(json_get(d, "state")), *error = json_string(json_get(report->line, "error"));
 
     if (!c->quiet)
         log_info("%s: %s: %lld new, %lld revised, %lld unchanged, %lld removed, %lld rejected%s, %lld ms%s%s",
-                 state_source(s->state), state, (long long)count_of(d, "fresh"), (long long)count_of(d, "revised"),
+                 state_source(s), state, (long long)count_of(d, "fresh"), (long long)count_of(d, "revised"),
                  (long long)count_of(d, "unchanged"), (long long)count_of(d, "removed"),
                  (long long)(count_of(d, "rejected") + count_of(d, "twins_rejected")),
                  count_of(d, "held") ? ", held" : "", (long long)count_of(d, "duration_ms"), error ? ": " : "",
@@ -118,7 +92,7 @@ static void summarize(const struct commit *c, const struct source *s, const stru
 }
 
 /* The cursor moves only behind a poll that was complete and of which every line is durable. */
-static bool record_report(struct commit *c, struct source *s, const struct event *ev, struct error *e)
+static bool record_report(struct commit *c, struct state *s, const struct event *ev, struct error *e)
 {
     struct json keep = json_get(ev->data, "keep");
     int64_t keep_seconds = 0;
@@ -128,7 +102,7 @@ static bool record_report(struct commit *c, struct source *s, const struct event
         return true;
     if (json_kind(keep) == JSON_STRING && !duration_parse(keep.at + 1, keep.len - 2, &keep_seconds))
         keep_seconds = 0;
-    return state_consume(s->state, ev->data, clock_now() / CLOCK_SECOND, keep_seconds, e);
+    return state_consume(s, ev->data, clock_now() / CLOCK_SECOND, keep_seconds, e);
 }
 
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
@@ -139,14 +113,14 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
     if (ev->kind == EVENT_RAW)
         return error_set(e, CENTRAL_USAGE, "line %llu: a raw event: only what was published can be committed",
                          (unsigned long long)line->number);
-    struct source *s = source_of(c, ev, e);
+    struct state *s = state_for(c, ev, e);
     if (!s)
         return false;
     if (ev->kind == EVENT_CANONICAL) {
         ok = record_event(c, s, ev, e);
     } else if (ev->kind == EVENT_REJECT) {
         char *id = json_string(ev->id);
-        ok = state_put_reject(s->state, id, clock_now() / CLOCK_SECOND, e);
+        ok = state_put_reject(s, id, clock_now() / CLOCK_SECOND, e);
         free(id);
     } else {
         ok = record_report(c, s, ev, e);
@@ -208,11 +182,7 @@ int main(int argc, char **argv)
     /* What was read is durable whatever ended the input. */
     if (!settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
-    for (size_t i = 0; i < c.count; i++) {
-        state_rollback(c.sources[i].state);
-        state_close(c.sources[i].state);
-    }
-    free(c.sources);
+    state_list_close(&c.states);
     buf_free(&c.hash);
     buf_free(&c.held);
     return tool_end(&c.out, status);

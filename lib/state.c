@@ -230,6 +230,34 @@ void state_close(struct state *s)
     free(s);
 }
 
+struct state *state_of(struct state_list *l, struct json adapter, size_t *index, struct error *e)
+{
+    size_t i = 0;
+
+    while (i < l->count && !json_equals(adapter, l->at[i]->source))
+        i++;
+    if (i == l->count) {
+        char *name = json_string(adapter);
+        struct state *s = state_open(name, e);
+        free(name);
+        if (!s)
+            return NULL;
+        l->at = mem_resize(l->at, (l->count + 1) * sizeof(struct state *));
+        l->at[l->count++] = s;
+    }
+    if (index)
+        *index = i;
+    return l->at[i];
+}
+
+void state_list_close(struct state_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        state_close(l->at[i]);
+    free(l->at);
+    *l = (struct state_list){0};
+}
+
 const char *state_source(const struct state *s)
 {
     return s->source;
@@ -255,9 +283,14 @@ bool state_commit(struct state *s, struct error *e)
     return run(s, "commit", e);
 }
 
+bool state_open_transaction(const struct state *s)
+{
+    return !sqlite3_get_autocommit(s->db);
+}
+
 void state_rollback(struct state *s)
 {
-    if (!sqlite3_get_autocommit(s->db))
+    if (state_open_transaction(s))
         sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
 }
 

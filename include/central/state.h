@@ -13,6 +13,7 @@
 #define CENTRAL_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "central/buf.h"
 #include "central/error.h"
@@ -30,8 +31,18 @@ struct state;
 /* Opens, making file and layout where they are missing. CENTRAL_IO, CENTRAL_NO_PERMISSION, CENTRAL_CONFIG for a layout
  * newer than this program. */
 struct state *state_open(const char *source, struct error *e);
+/* What is not committed is not there. */
 void state_close(struct state *s);
 const char *state_source(const struct state *s);
+/* The states of the sources that a pipe carries, each opened when it is first asked for. struct state_list l = {0}; is
+ * none. */
+struct state_list {
+    struct state **at;
+    size_t count;
+};
+/* The state of the source an event is of (its adapter); *index, if not NULL, is its place in l. */
+struct state *state_of(struct state_list *l, struct json adapter, size_t *index, struct error *e);
+void state_list_close(struct state_list *l);
 /* "snapshot", "window", "log"; "" before the first report. Valid until state_close. */
 const char *state_kind(const struct state *s);
 int64_t state_count(const struct state *s);
@@ -39,6 +50,7 @@ int64_t state_count(const struct state *s);
 bool state_begin(struct state *s, struct error *e);
 bool state_commit(struct state *s, struct error *e);
 void state_rollback(struct state *s);
+bool state_open_transaction(const struct state *s);
 
 /* --- for central-changes ---
  * What is known of an id. */
@@ -53,8 +65,8 @@ bool state_find(struct state *s, const char *id, struct state_sent *out, struct 
 /* Remembers for the poll at hand that id was in the answer with this hash. *first is false when it was there before;
  * then *same says whether with the same hash. Nothing is written to the file. */
 bool state_see(struct state *s, const char *id, const char *hash, bool *first, bool *same, struct error *e);
-/* Notes that this content of id goes out under this number; durable with state_settle, which must come before the line is
- * written. */
+/* Notes that this content of id goes out under this number; durable with state_settle, which must come before the line
+ * is written. */
 bool state_issue(struct state *s, const char *id, const char *hash, int64_t revision, struct error *e);
 bool state_settle(struct state *s, struct error *e);
 /* Keeps what a removal of id will need (JSON text); state_end_poll writes it for a snapshot. */
