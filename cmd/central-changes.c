@@ -304,8 +304,7 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
     json_end(&c->last, '}');
     buf_free(&time);
     buf_clear(&c->scratch);
-    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", clock_now() / CLOCK_SECOND * CLOCK_SECOND,
-                         &c->scratch, &e) ||
+    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, &e) ||
         !event_read(c->scratch.data, c->scratch.len, &ev, &e)) {
         log_error("%s: %s: %s", state_source(s->state), id, e.text);
         error_free(&e);
