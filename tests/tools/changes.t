@@ -105,6 +105,19 @@ is "$(passed)" 'n@3=1 ' '... which is what is committed'
 poll
 is "$(passed)" '' '... and then stands'
 
+# A removal that was written and not committed is the same when it is written again; what returns meanwhile comes back.
+feed "${many[@]:0:15}" x:1 y:1
+poll
+removal() { jq -r 'select(.data.removes) | [.id, .data.removes_revision] | join(" ")' sent; }
+uncommitted
+first=$(removal)
+like "$first" '^n:removed:.* 3$' 'a removal, not committed'
+uncommitted
+is "$(removal)" "$first" '... is written again as the same one'
+feed "${many[@]:0:15}" x:1 y:1 n:1
+poll
+is "$(passed)" 'n@4=1 ' '... and what returns then is a revision, for the removal may be out'
+
 # An unchanged feed grows nothing.
 size() { sqlite3 state/fires.db 'pragma wal_checkpoint(truncate)' >/dev/null; stat -c %s state/fires.db; }
 before=$(size)
