@@ -17,7 +17,7 @@ struct bus {
     natsConnection *nc;
     natsOptions *options;
     char *url; /* for messages */
-    atomic_uint losses;
+    atomic_uint losses, denials;
 };
 
 /* What the environment, or a context of the nats command, says. */
@@ -66,6 +66,19 @@ static char *member(struct json v, const char *name)
     return text;
 }
 
+/* The nats command takes ~/FILE in a context. */
+static char *member_path(struct json v, const char *name)
+{
+    char *text = member(v, name);
+    const char *home = getenv("HOME");
+
+    if (!text || strncmp(text, "~/", 2) != 0 || !home || !*home)
+        return text;
+    char *full = path_join(home, text + 2);
+    free(text);
+    return full;
+}
+
 static bool read_context(struct settings *s, struct error *e)
 {
     char *name = variable("NATS_CONTEXT"), *dir = nats_folder();
@@ -90,11 +103,11 @@ static bool read_context(struct settings *s, struct error *e)
                                        .user = member(v, "user"),
                                        .password = member(v, "password"),
                                        .token = member(v, "token"),
-                                       .creds = member(v, "creds"),
-                                       .nkey = member(v, "nkey"),
-                                       .ca = member(v, "ca"),
-                                       .cert = member(v, "cert"),
-                                       .key = member(v, "key")};
+                                       .creds = member_path(v, "creds"),
+                                       .nkey = member_path(v, "nkey"),
+                                       .ca = member_path(v, "ca"),
+                                       .cert = member_path(v, "cert"),
+                                       .key = member_path(v, "key")};
                 /* The file may hold a password. */
                 ok = (!s->password && !s->token) || credential_file_ok(path, e);
             } else {
@@ -130,6 +143,9 @@ static bool read_settings(struct settings *s, struct error *e)
         return false;
     if (!s->url)
         s->url = mem_string(BUS_URL_DEFAULT);
+    /* nats.c would connect without either. */
+    if (s->nkey && !s->nkey_public)
+        return error_set(e, CENTRAL_CONFIG, "%s: NATS_NKEY_PUBLIC must hold the public key of this seed", s->nkey);
     const char *secrets[] = {s->creds, s->nkey, s->key};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         if (secrets[i] && !credential_file_ok(secrets[i], e))
@@ -163,10 +179,13 @@ static void on_loss(natsConnection *nc, void *closure)
     atomic_fetch_add(&((struct bus *)closure)->losses, 1);
 }
 
-/* Without a handler nats.c prints to stderr. What went wrong shows in the calls that fail. */
+/* Without a handler nats.c prints to stderr. What went wrong shows in the calls that fail, but for what the server does
+ * not permit: that it says only here. */
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
 {
-    (void)nc, (void)sub, (void)status, (void)closure;
+    (void)nc, (void)sub;
+    if (status == NATS_NOT_PERMITTED)
+        atomic_fetch_add(&((struct bus *)closure)->denials, 1);
 }
 
 static natsStatus set_servers(natsOptions *o, const char *urls)
@@ -189,6 +208,8 @@ static natsStatus set_options(struct bus *b, const struct settings *s, const cha
     natsStatus st = set_servers(o, s->url);
 
     if (st == NATS_OK)
+        st = natsOptions_SetIOBufSize(o, 524288);
+    if (st == NATS_OK)
         st = natsOptions_SetName(o, name);
     if (st == NATS_OK)
         st = natsOptions_SetTimeout(o, BUS_CONNECT_MS);
@@ -207,8 +228,8 @@ static natsStatus set_options(struct bus *b, const struct settings *s, const cha
     if (st == NATS_OK && s->creds)
         st = natsOptions_SetUserCredentialsFromFiles(o, s->creds, NULL);
     if (st == NATS_OK && s->nkey)
-        st = natsOptions_SetNKeyFromSeed(o, s->nkey_public ? s->nkey_public : "", s->nkey);
-    if (st == NATS_OK && (s->ca || s->cert))
+        st = natsOptions_SetNKeyFromSeed(o, s->nkey_public, s->nkey);
+    if (st == NATS_OK && (s->ca || s->cert || strstr(s->url, "tls://")))
         st = natsOptions_SetSecure(o, true);
     if (st == NATS_OK && s->ca)
         st = natsOptions_LoadCATrustedCertificates(o, s->ca);
@@ -286,6 +307,11 @@ bool bus_connected(struct bus *b)
 unsigned bus_losses(struct bus *b)
 {
     return atomic_load(&b->losses);
+}
+
+unsigned bus_denials(struct bus *b)
+{
+    return atomic_load(&b->denials);
 }
 
 int64_t bus_max_payload(struct bus *b)

@@ -1,5 +1,7 @@
 #include "central/publisher.h"
 
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +11,26 @@
 
 /* While waiting for acknowledgements, so often is looked at the connection and the clock. */
 #define WAIT_MS 50
+/* In a window as full as this nobody is in a hurry: acknowledgements gather for so long, for waking up costs more than
+ * reading one. */
+#define GATHER_LINES 512
+#define GATHER_MS 1
+/* NATS/1.0, Nats-Msg-Id: and the line ends, which count in what the server takes. */
+#define HEADER_SIZE 27
+/* Error codes of JetStream without a 5xx status that may pass all the same. */
+#define ACCOUNT_FULL 10002
+#define MEMORY_FULL 10028
+#define STORAGE_FULL 10047
 
 struct slot {
-    char *line, *subject, *message_id;
+    char *line; /* one piece of memory with subject and message_id */
+    char *subject, *message_id;
     size_t len;
     void *context;
-    int64_t first_sent; /* monotonic; 0: never */
-    int64_t due;        /* to be sent (again) at this time */
+    int64_t due;         /* to be sent (again) at this time */
+    int64_t alone_since; /* since when nobody responds; 0 */
     bool told, acknowledged, duplicate;
-    char *stream;
+    const char *stream;
     uint64_t sequence;
     struct error error;
 };
@@ -30,8 +43,14 @@ struct publisher {
     uint64_t head; /* number of the oldest line that is not told */
     uint64_t tail; /* number of the next line */
     size_t bytes;
-    unsigned losses;
-    int64_t progress; /* when the last acknowledgement came, or the window was empty */
+    unsigned losses, denials;
+    int64_t max_payload;
+    int64_t looked;   /* monotonic */
+    int64_t now;      /* of our own time (PUBLISHER_LOOK_MS) */
+    int64_t next_due; /* nothing is due before */
+    int64_t progress; /* when the oldest line was last told, or the window was empty */
+    char **streams;   /* names met so far */
+    size_t stream_count;
 };
 
 static struct slot *slot_of(struct publisher *p, uint64_t number)
@@ -55,6 +74,10 @@ struct publisher *publisher_open(struct bus *b, const struct publisher_options *
         p->options.give_up_ms = PUBLISHER_GIVE_UP_MS;
     p->ring = mem_alloc_array(p->options.window, sizeof *p->ring);
     p->losses = bus_losses(b);
+    p->denials = bus_denials(b);
+    p->max_payload = bus_max_payload(b);
+    p->looked = clock_monotonic();
+    p->now = 1; /* 0 is never */
     p->inbox = inbox_open(b, e);
     if (p->inbox)
         return p;
@@ -66,9 +89,6 @@ static void clear_slot(struct publisher *p, struct slot *s)
 {
     p->bytes -= s->len;
     free(s->line);
-    free(s->subject);
-    free(s->message_id);
-    free(s->stream);
     error_free(&s->error);
     *s = (struct slot){0};
 }
@@ -80,6 +100,9 @@ void publisher_close(struct publisher *p)
     while (p->head < p->tail)
         clear_slot(p, slot_of(p, p->head++));
     inbox_close(p->inbox);
+    for (size_t i = 0; i < p->stream_count; i++)
+        free(p->streams[i]);
+    free(p->streams);
     free(p->ring);
     free(p);
 }
@@ -92,8 +115,32 @@ unsigned publisher_in_flight(const struct publisher *p)
 /* --- sending -------------------------------------------------------------------------------------------------------
  */
 
+static int64_t look(struct publisher *p)
+{
+    int64_t now = clock_monotonic(), passed = now - p->looked;
+
+    p->looked = now;
+    p->now += passed < PUBLISHER_LOOK_MS * INT64_C(1000) ? passed : PUBLISHER_LOOK_MS * INT64_C(1000);
+    return p->now;
+}
+
+static void set_due(struct publisher *p, struct slot *s, int ms)
+{
+    s->due = p->now + ms * INT64_C(1000);
+    if (s->due < p->next_due)
+        p->next_due = s->due;
+}
+
+static void too_large(struct publisher *p, struct slot *s)
+{
+    error_set(&s->error, CENTRAL_REJECTED, "%s: %s: %zu bytes with %zu of header, the server takes %lld",
+              bus_url(p->bus), s->subject, s->len + HEADER_SIZE + strlen(s->message_id),
+              HEADER_SIZE + strlen(s->message_id), (long long)p->max_payload);
+    s->told = true;
+}
+
 /* A line that could not be handed to the connection stays due. */
-static void send_line(struct publisher *p, uint64_t number, int64_t now)
+static void send_line(struct publisher *p, uint64_t number)
 {
     struct slot *s = slot_of(p, number);
     natsMsg *m = NULL;
@@ -106,60 +153,99 @@ static void send_line(struct publisher *p, uint64_t number, int64_t now)
     if (st == NATS_OK)
         st = natsConnection_PublishMsg(bus_connection(p->bus), m);
     natsMsg_Destroy(m);
-    if (!s->first_sent)
-        s->first_sent = now;
-    s->due = now + (st == NATS_OK ? p->options.ack_wait_ms : PUBLISHER_RETRY_MS) * INT64_C(1000);
+    switch (st) {
+    case NATS_OK:
+        set_due(p, s, p->options.ack_wait_ms);
+        break;
+    case NATS_MAX_PAYLOAD:
+        too_large(p, s);
+        break;
+    case NATS_INVALID_SUBJECT:
+    case NATS_INVALID_ARG:
+        error_set(&s->error, CENTRAL_REJECTED, "%s: %s: %s", bus_url(p->bus), s->subject, natsStatus_GetText(st));
+        s->told = true;
+        break;
+    default:
+        set_due(p, s, PUBLISHER_RETRY_MS);
+    }
 }
 
 /* After a lost connection everything that is not acknowledged is due at once. */
 static void send_due(struct publisher *p)
 {
-    if (!bus_connected(p->bus))
-        return;
     unsigned losses = bus_losses(p->bus);
     bool all = losses != p->losses;
-    int64_t now = clock_monotonic();
+
+    if ((!all && p->now < p->next_due) || !bus_connected(p->bus))
+        return;
+    if (all)
+        p->max_payload = bus_max_payload(p->bus);
     p->losses = losses;
+    p->next_due = INT64_MAX;
     for (uint64_t n = p->head; n < p->tail; n++) {
         struct slot *s = slot_of(p, n);
-        if (!s->told && (all || s->due <= now))
-            send_line(p, n, now);
+        if (s->told)
+            continue;
+        if (all)
+            s->alone_since = 0;
+        if (all || s->due <= p->now)
+            send_line(p, n);
+        else if (s->due < p->next_due)
+            p->next_due = s->due;
     }
 }
 
 /* --- acknowledgements ----------------------------------------------------------------------------------------------
  */
 
+static const char *stream_name(struct publisher *p, struct json name)
+{
+    for (size_t i = 0; i < p->stream_count; i++)
+        if (json_equals(name, p->streams[i]))
+            return p->streams[i];
+    char *text = json_string(name);
+    if (!text)
+        return "";
+    p->streams = mem_resize(p->streams, (p->stream_count + 1) * sizeof *p->streams);
+    return p->streams[p->stream_count++] = text;
+}
+
+/* No room, or no leader, for now. */
+static bool may_pass(int64_t code, int64_t err_code)
+{
+    return code >= 500 || err_code == ACCOUNT_FULL || err_code == MEMORY_FULL || err_code == STORAGE_FULL;
+}
+
 static void read_answer(struct publisher *p, struct slot *s, struct json answer)
 {
     struct json error = json_get(answer, "error");
-    int64_t number = 0, sequence = 0;
+    int64_t code = 0, err_code = 0, sequence = 0;
 
     if (!json_exists(error) && json_int(json_get(answer, "seq"), &sequence) && sequence > 0) {
-        s->stream = json_string(json_get(answer, "stream"));
+        s->stream = stream_name(p, json_get(answer, "stream"));
         s->sequence = (uint64_t)sequence;
         s->duplicate = json_bool(json_get(answer, "duplicate")) == 1;
         s->acknowledged = s->told = true;
         return;
     }
-    json_int(json_get(error, "code"), &number);
+    json_int(json_get(error, "code"), &code);
+    json_int(json_get(error, "err_code"), &err_code);
     char *description = json_string(json_get(error, "description"));
-    error_set(&s->error, number == 503 ? CENTRAL_TRY_AGAIN : CENTRAL_REJECTED, "%s: %s: %s", bus_url(p->bus),
+    error_set(&s->error, may_pass(code, err_code) ? CENTRAL_TRY_AGAIN : CENTRAL_REJECTED, "%s: %s: %s", bus_url(p->bus),
               s->subject, description ? description : "an answer that is no acknowledgement");
     free(description);
-    /* 503: no room, or no leader, for now. */
-    if (number == 503)
-        s->due = clock_monotonic() + PUBLISHER_RETRY_MS * INT64_C(1000);
+    if (s->error.status == CENTRAL_TRY_AGAIN)
+        set_due(p, s, PUBLISHER_RETRY_MS);
     else
         s->told = true;
 }
 
 static void no_responder(struct publisher *p, struct slot *s)
 {
-    int64_t now = clock_monotonic();
-
-    if (now - s->first_sent < PUBLISHER_NO_RESPONDER_MS * INT64_C(1000)) {
-        s->due = now + PUBLISHER_RETRY_MS * INT64_C(1000);
+    if (!s->alone_since)
+        s->alone_since = p->now;
+    if (p->now - s->alone_since < PUBLISHER_NO_RESPONDER_MS * INT64_C(1000)) {
+        set_due(p, s, PUBLISHER_RETRY_MS);
         return;
     }
     error_set(&s->error, CENTRAL_UNAVAILABLE,
@@ -207,12 +293,19 @@ static bool give_up(struct publisher *p, struct error *e)
 {
     bool away = !bus_connected(p->bus);
     struct slot *oldest = slot_of(p, p->head);
+    const unsigned count = publisher_in_flight(p);
 
-    if (!away && oldest->error.text)
+    if (away)
+        error_set(e, CENTRAL_UNAVAILABLE, "%s: connection lost, %u lines not acknowledged", bus_url(p->bus), count);
+    else if (bus_denials(p->bus) != p->denials)
+        error_set(e, CENTRAL_NO_PERMISSION,
+                  "%s: not permitted to publish on %s, or to subscribe to %s>: %u lines not acknowledged",
+                  bus_url(p->bus), oldest->subject, inbox_prefix(p->inbox), count);
+    else if (oldest->error.text)
         error_set(e, oldest->error.status, "%s", oldest->error.text);
     else
-        error_set(e, away ? CENTRAL_UNAVAILABLE : CENTRAL_TRY_AGAIN, "%s: %s, %u lines not acknowledged",
-                  bus_url(p->bus), away ? "connection lost" : "no acknowledgement in time", publisher_in_flight(p));
+        error_set(e, CENTRAL_TRY_AGAIN, "%s: no acknowledgement in time, %u lines not acknowledged", bus_url(p->bus),
+                  count);
     for (uint64_t n = p->head; n < p->tail; n++) {
         struct slot *s = slot_of(p, n);
         if (!s->told)
@@ -223,24 +316,47 @@ static bool give_up(struct publisher *p, struct error *e)
     return false;
 }
 
-/* Takes what has come, waiting up to timeout_ms for the first. */
-static bool turn(struct publisher *p, int timeout_ms, struct error *e)
+/* How long the oldest line may still wait. */
+static int patience_ms(struct publisher *p)
 {
-    uint64_t before = p->head;
-    natsMsg **messages;
+    /* nats.c comes back from anything but a server that twice did not let us in. */
+    if (natsConnection_IsClosed(bus_connection(p->bus)))
+        return 0;
+    if (bus_denials(p->bus) != p->denials && p->options.ack_wait_ms < p->options.give_up_ms)
+        return p->options.ack_wait_ms;
+    return p->options.give_up_ms;
+}
 
-    send_due(p);
-    if (p->head == p->tail)
-        p->progress = clock_monotonic();
+static size_t take(struct publisher *p, int timeout_ms)
+{
+    natsMsg **messages;
     size_t count = inbox_take(p->inbox, timeout_ms, false, &messages);
+
     for (size_t i = 0; i < count; i++) {
         handle(p, messages[i]);
         natsMsg_Destroy(messages[i]);
     }
+    return count;
+}
+
+/* Takes what has come, waiting up to timeout_ms for the first. What has come is looked at before anything is sent
+ * again. */
+static bool turn(struct publisher *p, int timeout_ms, struct error *e)
+{
+    uint64_t before = p->head;
+
+    look(p);
+    if (p->head == p->tail)
+        p->progress = p->now;
+    size_t count = take(p, 0);
+    send_due(p);
+    if (!count && timeout_ms && take(p, timeout_ms))
+        look(p);
     tell(p);
     if (p->head != before)
-        p->progress = clock_monotonic();
-    if (p->head < p->tail && clock_monotonic() - p->progress > p->options.give_up_ms * INT64_C(1000))
+        p->progress = look(p);
+    if (p->head < p->tail && p->now - p->progress > WAIT_MS * INT64_C(1000) &&
+        p->now - p->progress > patience_ms(p) * INT64_C(1000))
         return give_up(p, e);
     return true;
 }
@@ -258,33 +374,48 @@ bool publisher_finish(struct publisher *p, struct error *e)
     return true;
 }
 
+static bool make_room(struct publisher *p, size_t len, struct error *e)
+{
+    const unsigned window = p->options.window;
+
+    /* Looking now and then, and all the more often the fuller it is. */
+    if (publisher_in_flight(p) >= window / 2 && publisher_in_flight(p) % 64 == 0 && !turn(p, 0, e))
+        return false;
+    bool full = publisher_in_flight(p) >= window;
+    while (p->head < p->tail && (publisher_in_flight(p) > (full ? window - 1 - window / 8 : window - 1) ||
+                                 p->bytes + len > p->options.window_bytes)) {
+        if (!turn(p, WAIT_MS, e))
+            return false;
+        if (publisher_in_flight(p) >= GATHER_LINES)
+            poll(NULL, 0, GATHER_MS);
+    }
+    return true;
+}
+
 bool publisher_add(struct publisher *p, const char *subject, const char *message_id, const char *line, size_t len,
                    void *context, struct error *e)
 {
-    /* Half a window at a time is taken off, so that looking costs little. */
-    if (publisher_in_flight(p) >= p->options.window / 2 && publisher_in_flight(p) % 64 == 0 && !turn(p, 0, e))
+    const size_t subject_size = strlen(subject) + 1, id_size = strlen(message_id) + 1;
+
+    if (!make_room(p, len, e))
         return false;
-    while (p->head < p->tail &&
-           (publisher_in_flight(p) >= p->options.window || p->bytes + len > p->options.window_bytes))
-        if (!turn(p, WAIT_MS, e))
-            return false;
+    look(p);
     if (p->head == p->tail)
-        p->progress = clock_monotonic();
+        p->progress = p->now;
     uint64_t number = p->tail++;
     struct slot *s = slot_of(p, number);
-    *s = (struct slot){.line = mem_bytes(line, len),
-                       .subject = mem_string(subject),
-                       .message_id = mem_string(message_id),
-                       .len = len,
-                       .context = context};
+    *s = (struct slot){.line = mem_alloc(len + 1 + subject_size + id_size), .len = len, .context = context};
+    s->subject = s->line + len + 1;
+    s->message_id = s->subject + subject_size;
+    memcpy(s->line, line, len);
+    memcpy(s->subject, subject, subject_size);
+    memcpy(s->message_id, message_id, id_size);
     p->bytes += len;
-    if ((int64_t)len > bus_max_payload(p->bus)) {
-        error_set(&s->error, CENTRAL_REJECTED, "%s: %s: %zu bytes, the server takes %lld", bus_url(p->bus), subject,
-                  len, (long long)bus_max_payload(p->bus));
-        s->told = true;
-        return true;
-    }
-    if (bus_connected(p->bus) && bus_losses(p->bus) == p->losses)
-        send_line(p, number, clock_monotonic());
+    if ((int64_t)(len + HEADER_SIZE + id_size - 1) > p->max_payload)
+        too_large(p, s);
+    else if (bus_losses(p->bus) == p->losses)
+        send_line(p, number);
+    else
+        set_due(p, s, 0);
     return true;
 }

@@ -19,8 +19,8 @@
 #define BUS_URL_DEFAULT "nats://localhost:4222"
 
 struct bus;
-/* Connects as the environment says: NATS_URL (several, comma-separated), NATS_CREDS, NATS_NKEY (seed file; its
- * public key in NATS_NKEY_PUBLIC), NATS_USER and
+/* Connects as the environment says: NATS_URL (several, comma-separated), NATS_CREDS, NATS_NKEY (seed file) with
+ * its public key in NATS_NKEY_PUBLIC, NATS_USER and
  * NATS_PASSWORD, NATS_TOKEN, NATS_CA, NATS_CERT and NATS_KEY; where none of these is set, the selected context of the
  * nats command ($XDG_CONFIG_HOME/nats/context.txt; NATS_CONTEXT names another). name shows in the server's connection
  * list. Reconnects by itself, for ever. Fails with CENTRAL_UNAVAILABLE, CENTRAL_NO_PERMISSION or CENTRAL_CONFIG; the
@@ -33,7 +33,9 @@ natsConnection *bus_connection(struct bus *b);
 bool bus_connected(struct bus *b);
 /* How often the connection was lost so far: who sees it grow must send again what was not acknowledged. */
 unsigned bus_losses(struct bus *b);
-/* The largest message the server takes, in bytes. */
+/* How often the server said so far that we may not publish or subscribe somewhere. It does not say so to the line. */
+unsigned bus_denials(struct bus *b);
+/* The largest message the server takes, in bytes, headers included. */
 int64_t bus_max_payload(struct bus *b);
 
 /* One request, one answer. CENTRAL_UNAVAILABLE on no responders or time-out. */
