@@ -93,7 +93,7 @@ check-asan:
 # The long form of tests/faults: so many kills of stages and of each server.
 KILLS        ?= 1000
 SERVER_KILLS ?= 100
-IDS          ?= 400
+IDS          ?= 800
 check-faults: all
 	KILLS=$(KILLS) SERVER_KILLS=$(SERVER_KILLS) IDS=$(IDS) tests/faults/kills.t
 

@@ -109,6 +109,7 @@ exits 0 'the archiver catches up' central-archive --once --ack-wait 2s
 
 diag "$killed stages, $archivers archivers, $nats nats-servers, $postgres databases killed over $poll polls of $ids ids in $((SECONDS - start)) s"
 ask() { psql -XAtqc "$1"; }
+diag "$(ask 'select (select count(*) from events) + (select count(*) from events_history)') versions of events in the archive"
 sort said >want
 ask "select substr(id, 2) || ' ' || (payload->'data'->'data'->>'v') from events where adapter = 'truth' and removes is null" | sort >got
 is "$(diff want got | head -n 10)" '' 'every event stands in the archive once, with what upstream said last'
