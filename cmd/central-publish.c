@@ -10,56 +10,105 @@
 
 /* A reject's place is META; a reject that finds none is not rejected again. */
 enum what { LINE_EVENT, LINE_REPORT, LINE_REJECT };
+#define LINE_KINDS 3
 
-/* Told with each line that is not durable: the first of a kind in full, the rest as a count. */
-#define FAILURES_SHOWN 3
+/* Lines that are not durable are told once a cause, and counted at the end. So many causes. */
+#define CAUSES_SHOWN 8
+
+struct cause {
+    char *text;
+    uint64_t lines;
+};
 
 struct publish {
     struct publisher_options options;
-    bool dry_run;
+    bool dry_run, quiet;
     struct line_writer out;
     struct bus *bus;
     struct publisher *publisher;
     enum central_exit status;
-    uint64_t failures;
+    struct cause causes[CAUSES_SHOWN];
+    size_t cause_count;
+    uint64_t other_causes;
     /* since the last poll report */
     int64_t published, duplicates, failed;
+    uint64_t number; /* of the line at hand */
     struct buf subject, id, scratch;
-    struct buf refused; /* lines the server will never take, '\n'-separated: to be sent as rejects */
+    struct buf refused; /* rejects of lines that the server will never take, each with its '\n', not sent yet */
 };
 
-static void note_failure(struct publish *p, enum central_exit status, const char *text)
+static void note_failure(struct publish *p, uint64_t number, const struct error *e)
 {
-    p->status = error_worse(p->status, status);
-    if (++p->failures <= FAILURES_SHOWN)
-        log_error("%s", text);
+    p->status = error_worse(p->status, e->status);
+    for (size_t i = 0; i < p->cause_count; i++) {
+        if (strcmp(p->causes[i].text, e->text) == 0) {
+            p->causes[i].lines++;
+            return;
+        }
+    }
+    if (p->cause_count == CAUSES_SHOWN) {
+        p->other_causes++;
+        return;
+    }
+    p->causes[p->cause_count++] = (struct cause){mem_string(e->text), 1};
+    log_error("line %llu: %s", (unsigned long long)number, e->text);
+}
+
+static void count_failures(struct publish *p)
+{
+    for (size_t i = 0; i < p->cause_count; i++) {
+        if (p->causes[i].lines > 1)
+            log_error("%s: %llu lines in all", p->causes[i].text, (unsigned long long)p->causes[i].lines);
+        free(p->causes[i].text);
+    }
+    if (p->other_causes)
+        log_error("%llu more lines were not acknowledged, for other reasons", (unsigned long long)p->other_causes);
+}
+
+/* It has a place in META. */
+static void keep_refused(struct publish *p, const struct publisher_result *r, uint64_t number)
+{
+    struct event ev;
+    char *adapter = event_read(r->line, r->len, &ev, NULL) ? json_string(ev.adapter) : NULL;
+    const struct reject reject = {.stage = log_tool(),
+                                  .adapter = adapter ? adapter : "unknown",
+                                  .line = number,
+                                  .reason = r->error->text,
+                                  .original = r->line,
+                                  .original_len = r->len};
+
+    event_put_reject(&p->refused, &reject);
+    buf_add_char(&p->refused, '\n');
+    free(adapter);
 }
 
 static void on_done(void *closure, const struct publisher_result *r)
 {
     struct publish *p = closure;
-    enum what what = (enum what)(uintptr_t)r->context;
+    enum what what = (enum what)((uintptr_t)r->context % LINE_KINDS);
+    uint64_t number = (uintptr_t)r->context / LINE_KINDS;
 
     if (r->acknowledged) {
         if (what == LINE_EVENT) {
             p->published += !r->duplicate;
             p->duplicates += r->duplicate;
         }
-        line_write(&p->out, r->line, r->len);
+        if (!p->quiet)
+            line_write(&p->out, r->line, r->len);
         return;
     }
     p->failed += what == LINE_EVENT;
-    note_failure(p, r->error->status, r->error->text);
-    /* Refused for good, not for now: it has a place in META. */
-    if (what != LINE_REJECT && r->error->status == CENTRAL_REJECTED) {
-        const struct reject reject = {.stage = log_tool(),
-                                      .adapter = "unknown",
-                                      .reason = r->error->text,
-                                      .original = r->line,
-                                      .original_len = r->len};
-        event_put_reject(&p->refused, &reject);
-        buf_add_char(&p->refused, '\n');
-    }
+    note_failure(p, number, r->error);
+    /* Refused for good, not for now. */
+    if (what != LINE_REJECT && r->error->status == CENTRAL_REJECTED)
+        keep_refused(p, r, number);
+}
+
+/* The publisher's own error was told with the lines it cost. */
+static void told(struct error *e)
+{
+    free(e->text);
+    e->text = NULL;
 }
 
 /* Hands a checked line to the publisher. */
@@ -78,8 +127,11 @@ static bool send_line(struct publish *p, const struct event *ev, const char *tex
         e->status = CENTRAL_IO;
         return false;
     }
-    if (!publisher_add(p->publisher, buf_text(&p->subject), buf_text(&p->id), text, len, (void *)(uintptr_t)what, e))
+    void *context = (void *)(uintptr_t)(p->number * LINE_KINDS + what);
+    if (!publisher_add(p->publisher, buf_text(&p->subject), buf_text(&p->id), text, len, context, e)) {
+        told(e);
         return false;
+    }
     if (p->out.error)
         e->status = CENTRAL_IO;
     return !p->out.error;
@@ -92,23 +144,34 @@ static bool send_reject(struct publish *p, const char *text, size_t len, struct 
     return event_read(text, len, &ev, e) && send_line(p, &ev, text, len, LINE_REJECT, e);
 }
 
+/* Sends the rejects of what was refused meanwhile. */
+static bool send_refused(struct publish *p, struct error *e)
+{
+    struct buf refused = p->refused;
+    bool ok = true;
+
+    if (!refused.len)
+        return true;
+    p->refused = (struct buf){0};
+    for (char *at = refused.data, *end; ok && *at; at = end + 1) {
+        end = strchr(at, '\n');
+        ok = send_reject(p, at, (size_t)(end - at), e);
+    }
+    buf_free(&refused);
+    return ok;
+}
+
 /* Waits for everything in flight, and for the rejects that come of it. */
 static bool settle(struct publish *p, struct error *e)
 {
     if (p->dry_run)
         return true;
     do {
-        if (!publisher_finish(p->publisher, e))
+        if (!publisher_finish(p->publisher, e)) {
+            told(e);
             return false;
-        struct buf refused = p->refused;
-        p->refused = (struct buf){0};
-        bool ok = true;
-        for (char *at = refused.data, *end; ok && at && *at; at = end + 1) {
-            end = strchr(at, '\n');
-            ok = send_reject(p, at, (size_t)(end - at), e);
         }
-        buf_free(&refused);
-        if (!ok)
+        if (!send_refused(p, e))
             return false;
     } while (publisher_in_flight(p->publisher));
     return true;
@@ -141,6 +204,8 @@ static bool place_reject(struct publish *p, const char *adapter, const char *rea
                                   .original_len = line->len,
                                   .original_total = line->total};
 
+    if (p->dry_run)
+        p->status = error_worse(p->status, CENTRAL_REJECTED);
     buf_clear(&p->scratch);
     event_put_reject(&p->scratch, &reject);
     return send_reject(p, p->scratch.data, p->scratch.len, e);
@@ -150,6 +215,9 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
 {
     struct publish *p = closure;
 
+    p->number = line->number;
+    if (!send_refused(p, e))
+        return false;
     switch (ev->kind) {
     case EVENT_RAW: {
         static const char reason[] = "a raw event: central-normalize comes before";
@@ -170,30 +238,39 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
 
 static bool on_bad(void *closure, const char *reason, const struct filter_line *line, struct error *e)
 {
-    return place_reject(closure, "unknown", reason, line, e);
+    struct publish *p = closure;
+
+    p->number = line->number;
+    return send_refused(p, e) && place_reject(p, "unknown", reason, line, e);
+}
+
+static bool settle_and_tell(struct publish *p)
+{
+    struct error e = {0};
+
+    if (settle(p, &e))
+        return true;
+    p->status = error_worse(p->status, e.status);
+    if (e.text)
+        log_error("%s", e.text);
+    error_free(&e);
+    return false;
 }
 
 /* Nothing to read: what is in flight is waited for and written, so that an idle pipe holds nothing back. */
 static bool on_idle(void *closure)
 {
     struct publish *p = closure;
-    struct error e = {0};
 
-    if (!settle(p, &e)) {
-        p->status = error_worse(p->status, e.status);
-        if (e.text)
-            note_failure(p, e.status, e.text);
-        error_free(&e);
-        return false;
-    }
-    return line_flush(&p->out);
+    return settle_and_tell(p) && line_flush(&p->out);
 }
 
 static const struct argp_option options[] = {
     {"window", 'w', "N", 0, "Lines in flight (default 4096)", 0},
     {"ack-wait", 'a', "DURATION", 0, "Send a line again when it is not acknowledged in this time (default 5s)", 0},
-    {"give-up", 'g', "DURATION", 0, "End when nothing was acknowledged for so long (default 30s)", 0},
+    {"give-up", 'g', "DURATION", 0, "End when the oldest line was not acknowledged for so long (default 30s)", 0},
     {"dry-run", 'n', 0, 0, "Check only; write each line's subject and message id, publish nothing", 0},
+    {"quiet", 'q', 0, 0, "Echo nothing", 0},
     {0}};
 
 /* Milliseconds of an int. */
@@ -218,6 +295,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'n':
         p->dry_run = true;
         return 0;
+    case 'q':
+        p->quiet = true;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "'%s': this tool reads standard input and takes no arguments", arg);
         return 0;
@@ -238,14 +318,8 @@ static enum central_exit run(struct publish *p)
         return log_failure(&e);
     enum central_exit status = filter_run(&filter);
     /* After a lost server there is nothing in flight any more; after anything else there may be. */
-    if (!settle(p, &e)) {
-        if (e.text)
-            note_failure(p, e.status, e.text);
-        p->status = error_worse(p->status, e.status);
-        error_free(&e);
-    }
-    if (p->failures > FAILURES_SHOWN)
-        log_error("%llu lines in all were not acknowledged", (unsigned long long)p->failures);
+    settle_and_tell(p);
+    count_failures(p);
     return error_worse(status, p->status);
 }
 

@@ -208,8 +208,6 @@ static natsStatus set_options(struct bus *b, const struct settings *s, const cha
     natsStatus st = set_servers(o, s->url);
 
     if (st == NATS_OK)
-        st = natsOptions_SetIOBufSize(o, 524288);
-    if (st == NATS_OK)
         st = natsOptions_SetName(o, name);
     if (st == NATS_OK)
         st = natsOptions_SetTimeout(o, BUS_CONNECT_MS);

@@ -404,10 +404,11 @@ bool publisher_add(struct publisher *p, const char *subject, const char *message
         p->progress = p->now;
     uint64_t number = p->tail++;
     struct slot *s = slot_of(p, number);
-    *s = (struct slot){.line = mem_alloc(len + 1 + subject_size + id_size), .len = len, .context = context};
+    *s = (struct slot){.line = mem_resize(NULL, len + 1 + subject_size + id_size), .len = len, .context = context};
     s->subject = s->line + len + 1;
     s->message_id = s->subject + subject_size;
     memcpy(s->line, line, len);
+    s->line[len] = '\0';
     memcpy(s->subject, subject, subject_size);
     memcpy(s->message_id, message_id, id_size);
     p->bytes += len;

@@ -77,7 +77,7 @@ is "$(messages)" "$before" '... are the same messages'
 # A line that the server will not take.
 perl -pe 's/"place":"/$& . "y" x 1048000/e' <(head -n 1 three) >large
 exits 65 'larger than the server takes' env CENTRAL_LINE_MAX=4MiB central-publish <large
-like "$(cat err)" 'bytes, the server takes 1048576' '... both sizes are told'
+like "$(cat err)" 'bytes with [0-9]+ of header, the server takes 1048576' '... both sizes are told'
 is "$(jq -r .type out)" central.meta.reject.v1 '... and a reject is placed'
 
 # The ends of the pipe.
