@@ -293,19 +293,17 @@ static bool give_up(struct publisher *p, struct error *e)
 {
     bool away = !bus_connected(p->bus);
     struct slot *oldest = slot_of(p, p->head);
-    const unsigned count = publisher_in_flight(p);
 
     if (away)
-        error_set(e, CENTRAL_UNAVAILABLE, "%s: connection lost, %u lines not acknowledged", bus_url(p->bus), count);
+        error_set(e, CENTRAL_UNAVAILABLE, "%s: connection lost", bus_url(p->bus));
     else if (bus_denials(p->bus) != p->denials)
         error_set(e, CENTRAL_NO_PERMISSION,
-                  "%s: not permitted to publish on %s, or to subscribe to %s>: %u lines not acknowledged",
-                  bus_url(p->bus), oldest->subject, inbox_prefix(p->inbox), count);
+                  "%s: not permitted to publish on %s, or to subscribe to %s>", bus_url(p->bus),
+                  oldest->subject, inbox_prefix(p->inbox));
     else if (oldest->error.text)
         error_set(e, oldest->error.status, "%s", oldest->error.text);
     else
-        error_set(e, CENTRAL_TRY_AGAIN, "%s: no acknowledgement in time, %u lines not acknowledged", bus_url(p->bus),
-                  count);
+        error_set(e, CENTRAL_TRY_AGAIN, "%s: no acknowledgement in time", bus_url(p->bus));
     for (uint64_t n = p->head; n < p->tail; n++) {
         struct slot *s = slot_of(p, n);
         if (!s->told)
