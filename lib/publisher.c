@@ -297,9 +297,8 @@ static bool give_up(struct publisher *p, struct error *e)
     if (away)
         error_set(e, CENTRAL_UNAVAILABLE, "%s: connection lost", bus_url(p->bus));
     else if (bus_denials(p->bus) != p->denials)
-        error_set(e, CENTRAL_NO_PERMISSION,
-                  "%s: not permitted to publish on %s, or to subscribe to %s>", bus_url(p->bus),
-                  oldest->subject, inbox_prefix(p->inbox));
+        error_set(e, CENTRAL_NO_PERMISSION, "%s: not permitted to publish on %s, or to subscribe to %s>",
+                  bus_url(p->bus), oldest->subject, inbox_prefix(p->inbox));
     else if (oldest->error.text)
         error_set(e, oldest->error.status, "%s", oldest->error.text);
     else

@@ -22,11 +22,30 @@ like "$(cat err)" '^central-publish: nats://127.0.0.1:1: ' '... tool, subject, c
 exits 0 'a dry run needs none' env NATS_URL=nats://127.0.0.1:1 central-publish --dry-run < <(events dry 2)
 like "$(head -n 1 out)" '^central\.quake\.event\.[a-z]+ dry-1:quake\.event\.[a-z]+:[0-9a-f]{8}$' '... subject and message id'
 
+exits 65 '... and finds what is bad' env NATS_URL=nats://127.0.0.1:1 central-publish --dry-run < <(printf 'junk\n')
+
+# What lets us in, before anything is asked of a server.
+echo no-seed-but-as-secret >seed
+chmod 640 seed
+for variable in NATS_CREDS NATS_NKEY; do
+    exits 77 "$variable that others can read" env NATS_NKEY_PUBLIC=U $variable="$tmp/seed" central-publish </dev/null
+    like "$(cat err)" 'seed: others can read it' '... is named'
+done
+exits 77 'NATS_KEY that others can read' env NATS_CERT="$tmp/seed" NATS_KEY="$tmp/seed" central-publish </dev/null
+chmod 600 seed
+exits 78 'a seed without its public key does not connect as nobody' env NATS_NKEY="$tmp/seed" central-publish </dev/null
+unlike "$(cat err)" as-secret '... and does not show'
+exits 69 'a password' env NATS_URL=nats://me:secret@127.0.0.1:1 central-publish </dev/null
+unlike "$(cat err)" secret '... does not show'
+
 start_nats
 events a 3 >three
 exits 69 'no stream for the subject' central-publish <three
 like "$(cat err)" 'no responders for central\.quake\.event\.[a-z]+: is the stream applied\?' '... says what to do'
 is "$(wc -c <out)" 0 '... and nothing comes out'
+exits 69 'many lines without a stream' central-publish < <(events a 5000)
+is "$(wc -l <err)" 2 '... are told once, and counted'
+like "$(tail -n 1 err)" ': 5000 lines in all$' '... every one'
 central-streams apply >/dev/null
 
 events b 10000 >many
@@ -37,8 +56,11 @@ exits 0 'the same once more' central-publish <many
 ok '... are echoed as well, for they are durable' cmp many out
 is "$(messages)" 10000 '... and in the stream once'
 is "$(central-subscribe --all CENTRAL_QUAKE | cmp - many && echo same)" same 'the stream holds them in order'
+exits 0 'quiet' central-publish -q <three
+is "$(wc -c <out)" 0 '... echoes nothing'
+is "$(messages)" 10003 '... and publishes'
 exits 0 'a window of one' central-publish --window 1 < <(events w 20)
-is "$(messages)" 10020 '... goes through too'
+is "$(messages)" 10023 '... goes through too'
 
 # Bad lines.
 {
@@ -77,8 +99,20 @@ is "$(messages)" "$before" '... are the same messages'
 # A line that the server will not take.
 perl -pe 's/"place":"/$& . "y" x 1048000/e' <(head -n 1 three) >large
 exits 65 'larger than the server takes' env CENTRAL_LINE_MAX=4MiB central-publish <large
-like "$(cat err)" 'bytes with [0-9]+ of header, the server takes 1048576' '... both sizes are told'
-is "$(jq -r .type out)" central.meta.reject.v1 '... and a reject is placed'
+like "$(cat err)" 'line 1: .*[0-9]+ bytes with [0-9]+ of header, the server takes 1048576' '... both sizes are told'
+is "$(jq -r .centralsubject out)" central.meta.reject.usgs_quake '... and a reject is placed under the name of its source'
+# The header counts: a line that fits without it must not hold up the others.
+room=$((1048576 - 20 - $(head -n 1 three | wc -c)))
+events near 2 >two
+{
+    head -n 1 two
+    room=$room perl -pe 's/"place":"/$& . "y" x $ENV{room}/e' <(head -n 1 three)
+    tail -n 1 two
+} >near
+exits 65 'as large as the server takes, without its header' central-publish --give-up 5s <near
+is "$(jq -r '.centralsubject + " " + (.data.id // "")' out | sed 's/event\.[a-z]*/event/' | sort | tr '\n' ',')" \
+    'central.meta.reject.usgs_quake ,central.quake.event near-1,central.quake.event near-2,' \
+    '... becomes a reject, and the others go on'
 
 # The ends of the pipe.
 exits 74 'a full disk' bash -c 'central-publish <many >/dev/full'
@@ -105,6 +139,36 @@ exec 9>&-
 is "$status" 0 'SIGTERM: leaves with 0'
 is "$(central-subscribe --all CENTRAL_QUAKE | grep -c '"id":"s-[0-9]*","source"')" 50 '... every echoed line is in the stream'
 
+# SIGTERM while lines are in flight.
+events t 60000 >long
+central-publish <long >partly &
+publish=$!
+wait_for 10 test -s partly
+kill -TERM $publish
+status=0
+wait $publish || status=$?
+is "$status" 0 'SIGTERM in mid-stream: leaves with 0'
+ok '... with whole lines from the beginning' cmp -n "$(wc -c <partly)" partly long
+is "$(tail -c 1 partly | od -An -c | tr -d ' ')" '\n' '... to the end of the last'
+is "$(central-subscribe --all CENTRAL_QUAKE | grep -c '"id":"t-[0-9]*","source"')" "$(wc -l <partly)" \
+    '... and exactly these are in the stream'
+
+# The server is there, and silent.
+central-publish --give-up 2s <in >silent 2>err.silent &
+publish=$!
+exec 9>in
+head -n 1 three >&9
+wait_for 10 test -s silent
+server=$(cat hub/nats.pid)
+kill -STOP "$server"
+events q 10 >&9
+status=0
+wait $publish || status=$?
+kill -CONT "$server"
+exec 9>&-
+is "$status $(wc -l <silent)" '75 1' 'a server that does not answer: try again later'
+is "$(wc -l <err.silent)" 2 '... is told once, and counted'
+
 # The server dies in mid-stream and comes back.
 events k 20000 >flood
 central-publish <flood >flooded 2>err.flood &
@@ -121,4 +185,58 @@ is "$(awk '{print $1, $2}' counts)" '20000 1' '... and in the stream exactly onc
 
 hub kill --nats
 exits 69 'a server that does not come back' bash -c 'central-publish --give-up 1s <three'
+
+# A server with accounts: a user who may do little, and little room.
+mkdir ports
+cat >accounts.conf <<END
+listen: "127.0.0.1:-1"
+ports_file_dir: "$tmp/ports"
+jetstream { store_dir: "$tmp/accounts" }
+accounts { A {
+  jetstream: { max_file: 8MiB, max_mem: 0 }
+  users: [ { user: all, password: "p w" }, { user: few, password: x, permissions: { publish: "other.>" } } ]
+} }
+END
+nats-server -c accounts.conf >accounts.log 2>&1 &
+wait_for 20 bash -c 'compgen -G "ports/*.ports"'
+port=$(jq -r '.nats[0]' ports/*.ports)
+port=${port##*:}
+export NATS_URL=nats://127.0.0.1:$port
+# A stream that knows for a tenth of a second only what it has seen: whatever is sent twice without need shows.
+config='{"name":"CENTRAL_QUAKE","subjects":["central.quake.>"],"storage":"file","duplicate_window":100000000}'
+exec 8<>"/dev/tcp/127.0.0.1/$port"
+printf '%s\r\n' 'CONNECT {"verbose":false,"user":"all","pass":"p w"}' 'SUB made 1' \
+    "PUB \$JS.API.STREAM.CREATE.CENTRAL_QUAKE made ${#config}" "$config" >&8
+ok 'a stream with hardly a memory' timeout 20 grep -a -m 1 -o '"did_create":true' <&8
+exec 8>&-
+
+exits 77 'nobody' central-publish </dev/null
+exits 77 'a wrong password' env NATS_USER=all NATS_PASSWORD=secret central-publish </dev/null
+unlike "$(cat err)" secret '... does not show'
+exits 77 'what the server does not permit' env NATS_USER=few NATS_PASSWORD=x central-publish --ack-wait 1s <three
+like "$(cat err)" 'not permitted to publish on central\.quake\.' '... is told'
+
+unset NATS_URL
+mkdir -p "$HOME/.config/nats/context"
+printf 'desk\n' >"$HOME/.config/nats/context.txt"
+jq -n --arg url "nats://127.0.0.1:$port" '{$url, user: "all", password: "p w"}' >"$HOME/.config/nats/context/desk.json"
+chmod 644 "$HOME/.config/nats/context/desk.json"
+exits 77 'a context with a password that others can read' central-publish </dev/null
+chmod 600 "$HOME/.config/nats/context/desk.json"
+exits 0 'the selected context of the nats command' central-publish </dev/null
+exits 78 'a context that is not there' env NATS_CONTEXT=none central-publish </dev/null
+
+events r 3000 >slow.in
+central-publish --ack-wait 1s <slow.in | {
+    sleep 3
+    cat
+} >slow.out
+ok 'a reader slower than an acknowledgement may be gets all' cmp slow.in slow.out
+is "$(messages)" 3000 '... and nothing was sent twice'
+
+events f 10000 >fill
+exits 75 'an account without room' central-publish --give-up 2s <fill
+like "$(cat err)" 'resource limits exceeded for account' '... says so in the words of the server'
+ok '... and echoes what found room' cmp -n "$(wc -c <out)" out fill
+is "$(grep -c meta.reject out)" 0 '... for no line is refused for good'
 done_testing
