@@ -189,7 +189,7 @@ static bool no_removal_out(struct source *s, const char *id, int64_t revision, b
 static bool pass_event(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct source *s = source_of(c, ev, e);
-    struct state_sent sent;
+    struct state_sent sent = {0};
     bool first, same;
 
     if (!s)

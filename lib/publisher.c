@@ -15,6 +15,10 @@
  * reading one. */
 #define GATHER_LINES 512
 #define GATHER_MS 1
+/* A destroyed message wakes nats.c's garbage collector, a thread of its own, which costs more than sending one:
+ * messages go there by so many, or so many bytes. */
+#define SPENT_LINES 128
+#define SPENT_BYTES (256 * 1024)
 /* NATS/1.0, Nats-Msg-Id: and the line ends, which count in what the server takes. */
 #define HEADER_SIZE 27
 /* Error codes of JetStream without a 5xx status that may pass all the same. */
@@ -45,11 +49,13 @@ struct publisher {
     size_t bytes;
     unsigned losses, denials;
     int64_t max_payload;
-    int64_t looked;   /* monotonic */
-    int64_t now;      /* of our own time (PUBLISHER_LOOK_MS) */
-    int64_t next_due; /* nothing is due before */
-    int64_t progress; /* when the oldest line was last told, or the window was empty */
-    char **streams;   /* names met so far */
+    int64_t looked;              /* monotonic */
+    int64_t now;                 /* of our own time (PUBLISHER_LOOK_MS) */
+    int64_t next_due;            /* nothing is due before */
+    int64_t progress;            /* when the oldest line was last told, or the window was empty */
+    natsMsg *spent[SPENT_LINES]; /* sent, not destroyed yet */
+    size_t spent_count, spent_bytes;
+    char **streams; /* names met so far */
     size_t stream_count;
 };
 
@@ -93,10 +99,18 @@ static void clear_slot(struct publisher *p, struct slot *s)
     *s = (struct slot){0};
 }
 
+static void destroy_spent(struct publisher *p)
+{
+    while (p->spent_count)
+        natsMsg_Destroy(p->spent[--p->spent_count]);
+    p->spent_bytes = 0;
+}
+
 void publisher_close(struct publisher *p)
 {
     if (!p)
         return;
+    destroy_spent(p);
     while (p->head < p->tail)
         clear_slot(p, slot_of(p, p->head++));
     inbox_close(p->inbox);
@@ -152,7 +166,12 @@ static void send_line(struct publisher *p, uint64_t number)
         st = natsMsgHeader_Set(m, "Nats-Msg-Id", s->message_id);
     if (st == NATS_OK)
         st = natsConnection_PublishMsg(bus_connection(p->bus), m);
-    natsMsg_Destroy(m);
+    if (m) {
+        p->spent[p->spent_count++] = m;
+        p->spent_bytes += s->len;
+    }
+    if (p->spent_count == SPENT_LINES || p->spent_bytes > SPENT_BYTES)
+        destroy_spent(p);
     switch (st) {
     case NATS_OK:
         set_due(p, s, p->options.ack_wait_ms);
@@ -329,10 +348,10 @@ static size_t take(struct publisher *p, int timeout_ms)
     natsMsg **messages;
     size_t count = inbox_take(p->inbox, timeout_ms, false, &messages);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         handle(p, messages[i]);
+    for (size_t i = 0; i < count; i++)
         natsMsg_Destroy(messages[i]);
-    }
     return count;
 }
 
