@@ -28,6 +28,7 @@ LIBS_http    = $(shell $(PKG_CONFIG) --libs libcurl)
 LIBS_geo     = -lgeos_c
 LIBS_state   = $(shell $(PKG_CONFIG) --libs sqlite3)
 LIBS_jq      = -ljq -lm
+LIBS_screen  = $(shell $(PKG_CONFIG) --libs ncursesw)
 LIBS_formats = $(shell $(PKG_CONFIG) --libs expat) -lcsv
 CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
 
@@ -42,6 +43,7 @@ LIBS_central-publish   = $(LIBS_bus) -lm
 LIBS_central-query     = $(LIBS_db) -lm
 LIBS_central-streams   = $(LIBS_bus) -lm
 LIBS_central-subscribe = $(LIBS_bus) -lm
+LIBS_central-top       = $(LIBS_bus) $(LIBS_db) $(LIBS_screen) -lm
 
 TOOLS   := $(basename $(notdir $(wildcard cmd/*.c)))
 SCRIPTS := $(filter-out %.c,$(notdir $(wildcard cmd/*)))
