@@ -208,6 +208,11 @@ int desk_stream_percent(const struct desk_stream *s)
     return s->max_bytes > 0 ? (int)(s->bytes * 100 / s->max_bytes) : -1;
 }
 
+bool desk_current(const struct desk *d)
+{
+    return d->links[LINK_BUS].up;
+}
+
 double desk_rate(const struct desk *d)
 {
     double sum = 0;
@@ -309,18 +314,29 @@ void desk_adapter(struct desk *d, const char *line, size_t len)
     d->changes++;
 }
 
-enum source_state desk_source_state(const struct desk_source *s, int64_t now)
+/* What one who looks from elsewhere calls disabled may be a source that has died. */
+static bool disabled_here(const struct desk *d, const struct desk_source *s)
+{
+    bool polls = false;
+
+    for (size_t i = 0; i < d->source_count; i++)
+        polls = polls || (d->sources[i].known && d->sources[i].enabled);
+    return s->known && !s->enabled && (polls || !s->reported);
+}
+
+enum source_state desk_source_state(const struct desk *d, const struct desk_source *s, int64_t now)
 {
     int64_t every = s->every * CLOCK_SECOND;
 
     /* Without a setting of its own the cadence is what the report says. */
     if (!every && s->next > s->last)
         every = s->next - s->last;
-    if (!s->reported)
-        return s->known && !s->enabled ? SOURCE_DISABLED : SOURCE_NEVER;
-    if (s->next && now > s->next + (every > DESK_LATE_MIN ? every : DESK_LATE_MIN))
-        return s->known && !s->enabled ? SOURCE_DISABLED : SOURCE_LATE;
-    return s->reported_state;
+    bool late = s->next && now > s->next + (every > DESK_LATE_MIN ? every : DESK_LATE_MIN);
+    if (s->reported && !late)
+        return s->reported_state;
+    if (disabled_here(d, s))
+        return SOURCE_DISABLED;
+    return s->reported ? SOURCE_LATE : SOURCE_NEVER;
 }
 
 /* --- letters ------------------------------------------------------------------------------------------------------ */
@@ -439,12 +455,12 @@ static void put_stream(const struct desk_stream *s, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-static void put_source(const struct desk_source *s, int64_t now, struct buf *out)
+static void put_source(const struct desk *d, const struct desk_source *s, int64_t now, struct buf *out)
 {
     json_begin(out, '{');
     json_put_member_text(out, "kind", "source");
     json_put_member_text(out, "name", s->name);
-    json_put_member_text(out, "state", state_names[desk_source_state(s, now)]);
+    json_put_member_text(out, "state", state_names[desk_source_state(d, s, now)]);
     put_time(out, "last_poll", s->last);
     put_time(out, "next_poll", s->next);
     put_count(out, "items", s->items);
@@ -480,7 +496,7 @@ void desk_put_json(const struct desk *d, struct sieve *sieve, size_t events, int
     for (size_t i = 0; i < d->stream_count; i++)
         put_stream(&d->streams[i], out);
     for (size_t i = 0; i < d->source_count; i++)
-        put_source(&d->sources[i], now, out);
+        put_source(d, &d->sources[i], now, out);
     for (size_t i = 0; i < d->event_count && events; i++) {
         struct brief *b = desk_event(d, i);
         struct json v;

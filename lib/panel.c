@@ -45,19 +45,25 @@ void view_say(struct view *v, const char *format, ...)
     buf_free(&text);
 }
 
+void tell_event(struct pager *p, const struct brief *b)
+{
+    struct json line;
+
+    pager_begin(p, b->headline);
+    brief_tell(b, pager_take, p);
+    pager_text(p, STYLE_NORMAL, "");
+    pager_text(p, STYLE_HEAD, "JSON, whole");
+    if (json_check(b->line, b->len, &line, NULL))
+        brief_tell_json(line, pager_take_json, p);
+}
+
 void view_read_event(struct view *v)
 {
     const struct brief *b = roll_selected(v->roll);
-    struct json line;
 
     if (!b)
         return;
-    pager_begin(&v->pager, b->headline);
-    brief_tell(b, pager_take, &v->pager);
-    pager_text(&v->pager, STYLE_NORMAL, "");
-    pager_text(&v->pager, STYLE_HEAD, "JSON, whole");
-    if (json_check(b->line, b->len, &line, NULL))
-        brief_tell_json(line, pager_take_json, &v->pager);
+    tell_event(&v->pager, b);
     v->reading = true;
 }
 
@@ -189,6 +195,19 @@ static void draw_event(const struct area *a, int row, const struct brief *b, int
     buf_free(&moment);
 }
 
+static const char *why_empty(const struct view *v)
+{
+    const struct roll *r = v->roll;
+
+    if (r->waiting)
+        return "asking ...";
+    if (r->past && !r->answered)
+        return "no answer (p asks again)";
+    if (!r->past && !v->desk->ready)
+        return "waiting for the streams ...";
+    return sieve_empty(v->sieve) ? "no events" : "no event passes the filter (\\ changes it, Esc drops it)";
+}
+
 void draw_events(struct view *v, const struct area *a, bool bar)
 {
     struct roll *r = v->roll;
@@ -211,9 +230,5 @@ void draw_events(struct view *v, const struct area *a, bool bar)
     for (int row = 1; row < a->rows && top + row - 1 < (long)r->count; row++)
         draw_event(a, row, r->at[top + row - 1], category, bar && top + row - 1 == r->scroll.at);
     if (!r->count && a->rows > 1)
-        area_text(a, 1, 0, -1, STYLE_DIM,
-                  r->waiting              ? "asking ..."
-                  : !v->desk->ready       ? "waiting for the streams ..."
-                  : sieve_empty(v->sieve) ? "no events yet"
-                                          : "no event passes the filter (\\ changes it, Esc drops it)");
+        area_text(a, 1, 0, -1, STYLE_DIM, why_empty(v));
 }

@@ -3,7 +3,46 @@
 
 #include <stdlib.h>
 
+#include <string.h>
+
+#include "central/mem.h"
+
 #define BATCH_ROWS 30
+/* From this width on the selected event stands beside the list. */
+#define SIDE_BY_SIDE 160
+
+struct events {
+    struct pager beside;
+    uint64_t number; /* of the event in it */
+    bool past;
+};
+
+static void *open(void)
+{
+    return mem_alloc(sizeof(struct events));
+}
+
+static void close_events(void *self)
+{
+    struct events *e = self;
+
+    pager_close(&e->beside);
+    free(e);
+}
+
+static void draw_beside(struct events *e, const struct roll *r, const struct area *a)
+{
+    const struct brief *b = roll_selected(r);
+
+    if (!b)
+        return;
+    if (e->number != b->number || e->past != r->past) {
+        e->number = b->number;
+        e->past = r->past;
+        tell_event(&e->beside, b);
+    }
+    pager_draw(&e->beside, a);
+}
 
 static int wanted(void *self, struct view *v)
 {
@@ -14,10 +53,11 @@ static int wanted(void *self, struct view *v)
 static void draw(void *self, struct view *v, const struct area *a)
 {
     const struct roll *r = v->roll;
-    struct area list = area_part(a, 1, 0, a->rows - 1, a->cols);
+    int cols = a->cols >= SIDE_BY_SIDE ? a->cols * 11 / 20 : a->cols;
+    struct area list = area_part(a, 1, 0, a->rows - 1, cols);
+    struct area beside = area_part(a, 1, cols + 1, a->rows - 1, a->cols - cols - 1);
     struct buf text = {0};
 
-    (void)self;
     if (r->past)
         buf_add_format(&text, "past, from %s: ", r->waiting ? "..." : r->from ? r->from : "");
     else
@@ -28,6 +68,8 @@ static void draw(void *self, struct view *v, const struct area *a)
     area_text(a, 0, 0, -1, r->past && !r->waiting && !r->answered ? STYLE_ALARM : STYLE_DIM, buf_text(&text));
     buf_free(&text);
     draw_events(v, &list, true);
+    if (cols < a->cols)
+        draw_beside(self, r, &beside);
 }
 
 static void order(struct roll *r, int step)
@@ -82,7 +124,7 @@ static bool press(void *self, struct view *v, int key)
         return true;
     case 'p':
     case PRESS_F0 + 5:
-        if (r->past)
+        if (r->past && (r->waiting || r->answered))
             roll_live(r);
         else if (v->history)
             roll_ask(r, history_ask(v->history, sieve_text(v->sieve)));
@@ -110,6 +152,8 @@ static const char *const help[] = {"Enter  read the event: what it says, then it
 const struct panel_class panel_events = {.name = "Events",
                                          .help = help,
                                          .bar = {[4] = "Past", [5] = "Sort"},
+                                         .open = open,
+                                         .close = close_events,
                                          .rows = wanted,
                                          .draw = draw,
                                          .press = press,

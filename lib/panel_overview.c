@@ -74,6 +74,9 @@ static void draw_streams(struct view *v, const struct area *a)
     buf_free(&head);
     for (size_t i = 0; i < v->desk->stream_count && (int)i + 1 < a->rows; i++)
         draw_stream(a, (int)i + 1, &v->desk->streams[i], v->now, spark);
+    /* What was true before the connection was lost must not look like news. */
+    for (int row = 1; row < a->rows && !desk_current(v->desk); row++)
+        area_style(a, row, 0, -1, STYLE_DIM);
 }
 
 /* --- sources ------------------------------------------------------------------------------------------------------ */
@@ -96,7 +99,7 @@ static size_t list_sources(const struct desk *d, int64_t now, struct listed *to)
     size_t n = 0;
 
     for (size_t i = 0; i < d->source_count; i++) {
-        enum source_state s = desk_source_state(&d->sources[i], now);
+        enum source_state s = desk_source_state(d, &d->sources[i], now);
         if (s != SOURCE_DISABLED || d->sources[i].reported)
             to[n++] = (struct listed){&d->sources[i], s};
     }

@@ -33,9 +33,10 @@ static void put_count(struct buf *out, int64_t n, int width)
 /* Narrower than that, and what a poll revised and removed is left to the report. */
 #define ALL_COUNTS 100
 
-static void draw_source(const struct area *a, int row, const struct desk_source *s, int64_t now, bool selected)
+static void draw_source(const struct area *a, int row, const struct desk *d, const struct desk_source *s, int64_t now,
+                        bool selected)
 {
-    enum source_state state = desk_source_state(s, now);
+    enum source_state state = desk_source_state(d, s, now);
     struct buf text = {0}, age = {0}, every = {0};
     int col = 0;
 
@@ -86,7 +87,7 @@ static void draw(void *self, struct view *v, const struct area *a)
                   : "SOURCE            STATE     HERE     EVERY  LAST  ITEMS  SENT  REJ TITLE OR ERROR");
     scroll_fit(&s->scroll, (long)v->desk->source_count, a->rows - 1);
     for (int row = 1; row < a->rows && s->scroll.top + row - 1 < s->scroll.count; row++)
-        draw_source(a, row, &v->desk->sources[s->scroll.top + row - 1], v->now,
+        draw_source(a, row, v->desk, &v->desk->sources[s->scroll.top + row - 1], v->now,
                     s->scroll.top + row - 1 == s->scroll.at);
     if (!v->desk->source_count)
         area_text(a, 1, 0, -1, STYLE_DIM, "no source is known here and none has reported");

@@ -84,6 +84,8 @@ static void draw(void *self, struct view *v, const struct area *a)
     for (int row = 1; row < list && s->scroll.top + row - 1 < s->scroll.count; row++)
         draw_stream(a, row, &v->desk->streams[s->scroll.top + row - 1], v->now,
                     s->scroll.top + row - 1 == s->scroll.at);
+    for (int row = 1; row < list && !desk_current(v->desk); row++)
+        area_style(a, row, 0, -1, STYLE_DIM);
     struct area below = area_part(a, list + 1, 0, a->rows - list - 1, a->cols);
     if (v->desk->stream_count && below.rows > 1)
         draw_consumers(&below, &v->desk->streams[s->scroll.at]);

@@ -177,7 +177,10 @@ static void draw_top_line(struct top *t, const struct area *a)
     col += draw_link(a, col, &d->links[LINK_BUS], "NATS", true);
     col += draw_link(a, col, &d->links[LINK_ARCHIVE], "archive", false);
     col += draw_beat(a, col, d, t->view.now);
-    put_rate(&text, desk_rate(d));
+    if (desk_current(d))
+        put_rate(&text, desk_rate(d));
+    else
+        buf_add_text(&text, "?/s");
     col += area_text(a, 0, col, -1, STYLE_NORMAL, buf_text(&text)) + 2;
     if (d->odd)
         col += area_format(a, 0, col, STYLE_WARN, "%llu no events", (unsigned long long)d->odd) + 2;

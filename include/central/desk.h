@@ -101,8 +101,11 @@ bool desk_take(struct desk *d, struct letter *l, int64_t now);
 void desk_adapter(struct desk *d, const char *line, size_t len);
 /* The event that came i-th before the newest (0), NULL. */
 struct brief *desk_event(const struct desk *d, size_t i);
-enum source_state desk_source_state(const struct desk_source *s, int64_t now);
+/* A machine on which no source is enabled polls none, and cannot tell late from disabled. */
+enum source_state desk_source_state(const struct desk *d, const struct desk_source *s, int64_t now);
 const char *source_state_name(enum source_state s);
+/* False while the figures of streams are those of before the connection was lost. */
+bool desk_current(const struct desk *d);
 /* Messages a second over all streams that were looked at. */
 double desk_rate(const struct desk *d);
 /* A stream's bytes in percent of its limit, -1 without one. */

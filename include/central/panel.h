@@ -43,6 +43,8 @@ struct view {
 void view_say(struct view *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Opens the selected event to be read. */
 void view_read_event(struct view *v);
+/* Puts an event into a pager: what it says, then its JSON. */
+void tell_event(struct pager *p, const struct brief *b);
 
 struct panel_class {
     const char *name;
