@@ -733,7 +733,7 @@ int main(int argc, char **argv)
     enum central_exit exit_status = CENTRAL_USAGE;
 
     tool_start("central-adapter");
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    tool_parse(&argp, argc, argv, &s);
     for (size_t i = 0; s.count && i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, s.words[0]) == 0)
             c = &commands[i];

@@ -535,7 +535,7 @@ int main(int argc, char **argv)
     struct archiver p = {.started = now_ms()};
 
     tool_start("central-archive");
-    argp_parse(&argp, argc, argv, 0, NULL, &p.o);
+    tool_parse(&argp, argc, argv, &p.o);
     line_writer_open(&p.out, STDOUT_FILENO);
     enum central_exit status = run(&p);
     give_back(&p);

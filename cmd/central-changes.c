@@ -427,7 +427,7 @@ int main(int argc, char **argv)
     struct filter filter = {.event = on_event, .bad = on_bad, .idle = on_idle, .closure = &c, .writer = &c.out};
 
     tool_start("central-changes");
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    tool_parse(&argp, argc, argv, NULL);
     line_writer_open(&c.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     struct error e = {0};

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
     struct error e = {0};
 
     tool_start("central-commit");
-    argp_parse(&argp, argc, argv, 0, NULL, &c);
+    tool_parse(&argp, argc, argv, &c);
     line_writer_open(&c.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     /* What was read is durable whatever ended the input. */

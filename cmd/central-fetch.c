@@ -177,7 +177,7 @@ int main(int argc, char **argv)
     /* central-fetch-NAME is central-fetch NAME. */
     if (strncmp(program_invocation_short_name, prefix, sizeof prefix - 1) == 0)
         f.name = program_invocation_short_name + sizeof prefix - 1;
-    argp_parse(&argp, argc, argv, 0, NULL, &f);
+    tool_parse(&argp, argc, argv, &f);
     line_writer_open(&f.out, STDOUT_FILENO);
     enum central_exit status = run(&f);
     http_close(f.http);

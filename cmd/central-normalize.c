@@ -179,7 +179,7 @@ int main(int argc, char **argv)
     struct filter filter = {.event = on_event, .bad = on_bad, .closure = &n, .writer = &n.out};
 
     tool_start("central-normalize");
-    argp_parse(&argp, argc, argv, 0, NULL, &n);
+    tool_parse(&argp, argc, argv, &n);
     line_writer_open(&n.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     for (size_t i = 0; i < n.count; i++)

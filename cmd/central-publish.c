@@ -337,7 +337,7 @@ int main(int argc, char **argv)
     struct publish p = {0};
 
     tool_start("central-publish");
-    argp_parse(&argp, argc, argv, 0, NULL, &p);
+    tool_parse(&argp, argc, argv, &p);
     line_writer_open(&p.out, STDOUT_FILENO);
     enum central_exit status = run(&p);
     publisher_close(p.publisher);

@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "C.UTF-8");
     tool_start("central-query");
     o.format = isatty(STDOUT_FILENO) ? "table" : "ndjson";
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    tool_parse(&argp, argc, argv, &o);
     line_writer_open(&w, STDOUT_FILENO);
     enum central_exit status = run(&o, &w);
     buf_free(&o.query.adapters);

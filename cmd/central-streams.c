@@ -489,7 +489,7 @@ int main(int argc, char **argv)
     struct streams s = {0};
 
     tool_start("central-streams");
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    tool_parse(&argp, argc, argv, &s);
     const struct command *c = s.name_count ? command_named(s.names[0]) : NULL;
     if (!c || (c->needs_name && s.name_count < 2)) {
         log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply (--help)",

@@ -346,7 +346,7 @@ int main(int argc, char **argv)
     struct subscribe s = {0};
 
     tool_start("central-subscribe");
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    tool_parse(&argp, argc, argv, &s);
     line_writer_open(&s.out, STDOUT_FILENO);
     enum central_exit status = run(&s);
     for (size_t i = 0; i < s.held_count; i++)

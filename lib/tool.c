@@ -43,6 +43,16 @@ void tool_start(const char *name)
     atexit(check_stdout);
 }
 
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    int failed = argp_parse(argp, argc, argv, 0, NULL, input);
+
+    if (!failed)
+        return;
+    log_error("the command line: %s", strerror(failed));
+    exit(failed == ENOMEM ? CENTRAL_TRY_AGAIN : CENTRAL_BUG);
+}
+
 int tool_end(struct line_writer *w, enum central_exit status)
 {
     struct error e = {0};

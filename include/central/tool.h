@@ -3,7 +3,7 @@
  *     int main(int argc, char **argv)
  *     {
  *         tool_start("central-publish");
- *         argp_parse(&argp, argc, argv, 0, NULL, &options);   (usage errors leave with 64, --help checks its output)
+ *         tool_parse(&argp, argc, argv, &options);   (usage errors leave with 64, --help checks its output)
  *         ...
  *         return tool_end(&writer, status);
  *     }
@@ -25,6 +25,9 @@
  * --help and
  * --version checked for write errors. */
 void tool_start(const char *name);
+/* argp_parse, of which the caller need not look at the result: what argp did not report itself (no memory) is reported
+ * here and ends the program. */
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Closes the writer (NULL is fine) and returns the exit status: the given one, or CENTRAL_IO when writing failed. A
  * reader that went away (head -1) gives CENTRAL_IO in silence. */
 int tool_end(struct line_writer *w, enum central_exit status);
