@@ -237,6 +237,8 @@ static bool compile(struct adapter *a, struct error *e)
         buf_free(&program);
         return error_set(e, CENTRAL_TRY_AGAIN, "%s: libjq does not start", a->file);
     }
+    /* libjq 1.6 leaves this pointer uninitialised, and without memory calls what it points to. */
+    jq_set_nomem_handler(a->jq, mem_exhausted, NULL);
     jq_set_error_cb(a->jq, keep_message, a);
     jq_set_attr(a->jq, jv_string("JQ_LIBRARY_PATH"), dirs);
     jq_set_input_cb(a->jq, give_context, a);
@@ -305,6 +307,7 @@ struct adapter *adapter_open_with(const char *path, const char *name, const char
 {
     struct adapter *a = mem_alloc(sizeof *a);
 
+    jv_nomem_handler(mem_exhausted, NULL);
     a->name = mem_string(name);
     a->file = mem_string(path);
     a->context = jv_object();

@@ -21,6 +21,12 @@ static _Noreturn void out_of_memory(void)
     _exit(CENTRAL_TRY_AGAIN);
 }
 
+void mem_exhausted(void *unused)
+{
+    (void)unused;
+    out_of_memory();
+}
+
 void *mem_alloc(size_t size)
 {
     return mem_alloc_array(1, size);

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+/* Ends the program like that: for libraries that ask whom to tell (unused is for their sake). Never returns. */
+void mem_exhausted(void *unused) __attribute__((noreturn));
 /* Returns size bytes, zeroed; the caller frees them with free(). */
 void *mem_alloc(size_t size);
 /* Returns count * size bytes, zeroed, refusing overflow; the caller frees them. */
