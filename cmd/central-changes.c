@@ -32,7 +32,8 @@ struct changes {
     struct buf scratch, hash, last;
     struct buf held; /* lines whose numbers are not noted durably yet */
     size_t held_lines;
-    struct source *now; /* while removals are made */
+    struct source *now;    /* while removals are made */
+    struct error *failure; /* what ended that */
 };
 
 /* Numbers noted in one transaction at most; the end of a poll, and of what is at hand, ends one too. */
@@ -260,15 +261,13 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
 {
     struct changes *c = closure;
     struct source *s = c->now;
-    struct error e = {0};
+    struct error *e = c->failure;
     struct json v, name, value;
     struct buf time = {0};
     struct event ev;
 
-    if (!s->adapter && !(s->adapter = adapter_open(state_source(s->state), &e))) {
-        log_failure(&e);
+    if (!s->adapter && !(s->adapter = adapter_open(state_source(s->state), e)))
         return false;
-    }
     if (!json_check(last, strlen(last), &v, NULL))
         return true;
     /* The revision that stands, and when the id was last seen. */
@@ -286,17 +285,17 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
     char *key = removal_key(id);
     struct state_sent before;
     int64_t now = clock_now();
-    bool ok = state_find(s->state, key, &before, &e);
+    bool ok = state_find(s->state, key, &before, e);
     if (ok && before.issued_revision == revision && clock_parse(before.issued_hash, strlen(before.issued_hash), &now)) {
         log_debug("%s: %s: removal written again", state_source(s->state), id);
     } else if (ok) {
         clock_put(&time, now, CLOCK_Z);
-        ok = state_issue(s->state, key, buf_text(&time), revision, &e);
+        ok = state_issue(s->state, key, buf_text(&time), revision, e);
         buf_clear(&time);
     }
     free(key);
     if (!ok) {
-        log_failure(&e);
+        buf_free(&time);
         return false;
     }
     clock_put(&time, seen * CLOCK_SECOND, CLOCK_OFFSET);
@@ -304,14 +303,14 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
     json_end(&c->last, '}');
     buf_free(&time);
     buf_clear(&c->scratch);
-    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, &e) ||
-        !event_read(c->scratch.data, c->scratch.len, &ev, &e)) {
-        log_error("%s: %s: %s", state_source(s->state), id, e.text);
-        error_free(&e);
+    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, e) ||
+        !event_read(c->scratch.data, c->scratch.len, &ev, e)) {
+        log_error("%s: %s: %s", state_source(s->state), id, e->text);
+        error_free(e);
         return true;
     }
     s->removed++;
-    return write_line(c, c->scratch.data, c->scratch.len, &e) || (log_failure(&e), false);
+    return write_line(c, c->scratch.data, c->scratch.len, e);
 }
 
 /* Only a complete poll that read the answer is evidence. */
@@ -346,9 +345,8 @@ static bool end_poll(struct changes *c, const struct event *report, struct error
     state_rollback(s->state);
     free(kind);
     c->now = s;
-    if (ok && evidence && !state_each_missing(s->state, MISSES, remove_missing, c, e))
-        ok = c->out.error ? lost_stdout(e) : false;
-    ok = ok && state_new_poll(s->state, e);
+    c->failure = e;
+    ok = ok && (!evidence || state_each_missing(s->state, MISSES, remove_missing, c, e)) && state_new_poll(s->state, e);
     if (!ok)
         return false;
     const struct event_count counts[] = {

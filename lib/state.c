@@ -474,6 +474,8 @@ bool state_each_missing(struct state *s, int64_t misses, state_missing *each, vo
                                  -1, &q, NULL) == SQLITE_OK &&
               sqlite3_bind_int64(q, 1, misses) == SQLITE_OK;
 
+    if (!ok)
+        failed(s, e);
     while (ok && (result = sqlite3_step(q)) == SQLITE_ROW)
         ok = each(closure, (const char *)sqlite3_column_text(q, 0), sqlite3_column_int64(q, 1),
                   (const char *)sqlite3_column_text(q, 2), sqlite3_column_int64(q, 3));
