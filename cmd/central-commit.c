@@ -34,8 +34,12 @@ static struct state *state_for(struct commit *c, const struct event *ev, struct 
 static bool settle(struct commit *c, struct error *e)
 {
     for (size_t i = 0; i < c->states.count; i++)
-        if (state_open_transaction(c->states.at[i]) && !state_commit(c->states.at[i], e))
+        if (state_open_transaction(c->states.at[i]) && !state_commit(c->states.at[i], e)) {
+            /* What was not recorded is not told, now or by a later call: SQLite may have rolled it back already. */
+            buf_clear(&c->held);
+            c->held_lines = 0;
             return false;
+        }
     for (const char *at = c->held.data; at && *at;) {
         size_t len = strcspn(at, "\n");
         line_write(&c->out, at, len);
