@@ -58,7 +58,7 @@ LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
-tests: $(TESTS_C)
+tests: $(TESTS_C) $(BUILD)/tests/preload.so
 
 # Nouns that stand on the same libraries come from one archive; the linker takes what a tool uses.
 $(LIB): $(LIB_O)
@@ -82,6 +82,11 @@ LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_fo
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)
+
+# Loaded in front of libc, where a sanitizer cannot be: never with SANITIZE or a program's hardening.
+$(BUILD)/tests/preload.so: tests/faults/preload.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
 check:
 	tests/run --no-install
