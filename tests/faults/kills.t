@@ -1,12 +1,14 @@
 #!/bin/bash
-# Stages and servers are killed (-9) at random moments while a feed changes; in the end the archive must hold what the feed said
-# last: every event once, at its last content, removed where it is gone, nothing lost, nothing doubled, nothing falsely removed.
+# Stages and servers are killed (-9) at random moments, stages also by SIGTERM, and at chosen system calls (preload.c), while a
+# feed changes; in the end the archive must hold what the feed said last: every event once, at its last content, removed where it
+# is gone, nothing lost, nothing doubled, nothing falsely removed.
 #
-#   KILLS=1000 SERVER_KILLS=100 IDS=200 SEED=7 tests/faults/kills.t
+#   KILLS=1000 SERVER_KILLS=100 TERMS=300 CALL_KILLS=300 IDS=200 SEED=7 tests/faults/kills.t
 set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
 
-kills=${KILLS:-25} server_kills=${SERVER_KILLS:-3} ids=${IDS:-60} seed=${SEED:-1}
+kills=${KILLS:-20} server_kills=${SERVER_KILLS:-3} ids=${IDS:-60} seed=${SEED:-1}
+terms=${TERMS:-8} call_kills=${CALL_KILLS:-15}
 RANDOM=$seed
 
 mkdir adapters
@@ -48,18 +50,26 @@ archive() {
     archiver=$!
 }
 
-# One run of the chain; with a moment in ms one of its stages is killed then.
+# Not one that was started this moment: a TERM between fork and exec is lost, and the wait would never end.
+end_archiver() {
+    wait_for 10 grep -qs central-archive "/proc/$archiver/comm" || true
+    kill -s "$1" "$archiver" 2>/dev/null || true
+    wait "$archiver" 2>/dev/null || true
+}
+
+# run [MS [SIGNAL]]: one run of the chain; after so many ms one of its stages gets the signal.
+fault=()
 run() {
     local pid victims victim status=0
-    setsid central-source truth --from poll.json >/dev/null 2>>source.log &
+    setsid env "${fault[@]}" central-source truth --from poll.json >/dev/null 2>>source.log &
     pid=$!
     if [[ -n ${1-} ]]; then
         sleep "$(printf '0.%03d' "$1")"
         mapfile -t victims < <(pgrep -g "$pid" '^central-' || true)
         if ((${#victims[@]})); then
             victim=${victims[RANDOM % ${#victims[@]}]}
-            if kill -KILL "$victim" 2>/dev/null; then
-                killed=$((killed + 1))
+            if kill -s "${2-KILL}" "$victim" 2>/dev/null; then
+                if [[ ${2-KILL} == KILL ]]; then killed=$((killed + 1)); else termed=$((termed + 1)); fi
             fi
         fi
     fi
@@ -67,15 +77,48 @@ run() {
     return "$status"
 }
 
-killed=0 nats=0 postgres=0 archivers=0 poll=0
+# Which calls each stage makes in a run, and how many: where it can be killed. With a sanitizer nothing comes before libc.
+preload=$(dirname "$(type -P central-fetch)")/../tests/preload.so
+if [[ ! -e $preload ]] || ldd "$(type -P central-fetch)" | grep -q 'lib[at]san'; then
+    call_kills=0
+fi
+preload=$(readlink -f "$preload")
+at=0
+# Stage by stage and class by class, at a random one of its calls; every fourth time SIGTERM instead.
+kill_at_call() {
+    local stage class of mode=kill
+    if [[ ! -s calls ]]; then
+        step $((++poll))
+        fault=("LD_PRELOAD=$preload" "FAULT_COUNT=$tmp/counts")
+        run || true
+        fault=()
+        grep -E '^central-(fetch|normalize|changes|publish|commit) (write|fsync|rename|connect|open|read|send|recv) [1-9]' counts >calls
+    fi
+    read -r stage class of < <(sed -n "$((at % $(wc -l <calls) + 1))p" calls)
+    at=$((at + 1))
+    ((at % 4)) || mode=term
+    rm -f hit
+    fault=("LD_PRELOAD=$preload" "FAULT_TOOL=$stage" "FAULT_CALL=$class" "FAULT_N=$((RANDOM % of + 1))" "FAULT_MODE=$mode" "FAULT_HIT=$tmp/hit")
+    run || true
+    fault=()
+    if [[ -e hit ]]; then at_calls=$((at_calls + 1)); fi
+}
+
+killed=0 termed=0 at_calls=0 nats=0 postgres=0 archivers=0 poll=0
 start=$SECONDS
-while ((killed < kills || nats < server_kills || postgres < server_kills)); do
+while ((killed < kills || termed < terms || at < call_kills || nats < server_kills || postgres < server_kills)); do
     step $((++poll))
     archive
     if ((killed < kills)); then
         # Killed so often as it comes, then run as cron would: until it succeeds.
         while ((RANDOM % 3)) && ((killed < kills)); do run $((RANDOM % 160)) || true; done
     fi
+    if ((termed < terms)); then
+        run $((RANDOM % 160)) TERM || true
+    fi
+    for _ in 1 2; do
+        if ((at < call_kills)); then kill_at_call; fi
+    done
     if ((nats < server_kills && RANDOM % 4 == 0)); then
         run >/dev/null &
         running=$!
@@ -91,8 +134,7 @@ while ((killed < kills || nats < server_kills || postgres < server_kills)); do
         postgres=$((postgres + 1))
     fi
     if ((RANDOM % 6 == 0)); then
-        kill -KILL "$archiver" 2>/dev/null || true
-        wait "$archiver" 2>/dev/null || true
+        end_archiver "$( ((RANDOM % 2)) && echo KILL || echo TERM)"
         archivers=$((archivers + 1))
     fi
     tries=0
@@ -102,12 +144,10 @@ while ((killed < kills || nats < server_kills || postgres < server_kills)); do
 done
 # The fault is gone: three polls more, so that what is missing is removed.
 for _ in 1 2 3; do ok 'a poll after the last fault' run; done
-# Not one that was started this moment: a TERM between fork and exec is lost, and the wait would never end.
-kill -TERM "$archiver" 2>/dev/null || true
-wait "$archiver" 2>/dev/null || true
+end_archiver TERM
 exits 0 'the archiver catches up' central-archive --once --ack-wait 2s
 
-diag "$killed stages, $archivers archivers, $nats nats-servers, $postgres databases killed over $poll polls of $ids ids in $((SECONDS - start)) s"
+diag "$killed stages killed, $termed ended by SIGTERM, $at_calls at a system call of $(wc -l <calls) kinds; $archivers archivers, $nats nats-servers, $postgres databases over $poll polls of $ids ids in $((SECONDS - start)) s"
 ask() { psql -XAtqc "$1"; }
 diag "$(ask 'select (select count(*) from events) + (select count(*) from events_history)') versions of events in the archive"
 sort said >want
