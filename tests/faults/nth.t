@@ -127,7 +127,7 @@ durable_run() { "$@" central-subscribe --all --durable "d$attempt" CENTRAL_META;
 durable_outcome() { cat out >>all; plain all | sort -u; }
 
 archive_run() { lines | "$@" central-archive -; }
-archive_outcome() { ask "select payload->>'id' from events where id like '%-$attempt' or id like '%-$attempt:removed:%' union all select payload->>'id' from events_history where id like '%-$attempt' union all select reason from events_rejected"; }
+archive_outcome() { ask "select payload->>'id' from events where id like '%-$attempt' or id like '%-$attempt:removed:%' union all select payload->>'id' from events_history where id like '%-$attempt' union all select reason from events_rejected order by 1"; }
 archive_durable() { ids <out; }
 
 once_fresh() { lines | central-publish --quiet 2>/dev/null; }
