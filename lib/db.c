@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "central/buf.h"
 #include "central/clock.h"
@@ -14,6 +17,8 @@
 #include "central/signals.h"
 
 #define TICK_MS 500
+/* So long the server has to take a cancellation, and then to answer it. */
+#define CANCEL_SECONDS 5
 /* COPY data goes out in portions of this: libpq keeps a copy of what it was given. */
 #define COPY_PORTION (256 * 1024)
 /* Seconds before a peer that fell silent counts as gone; milliseconds for data nobody acknowledged. */
@@ -284,20 +289,40 @@ void db_close(struct db *d)
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
-static void cancel(struct db *d)
+static void *send_cancel(void *closure)
 {
     char why[256];
-    PGcancel *c = PQgetCancel(d->conn);
 
-    if (c && !PQcancel(c, why, sizeof why))
-        log_debug("%s: cancel: %s", d->name, why);
-    PQfreeCancel(c);
+    if (!PQcancel(closure, why, sizeof why))
+        log_debug("cancel: %s", why);
+    PQfreeCancel(closure);
+    return NULL;
 }
 
-/* Waits until the next result can be had without waiting. A stop lets the statement go on for grace_ms. */
+/* libpq waits for the server to take it, however long; a server that stands still must not keep us. */
+static void cancel(struct db *d)
+{
+    PGcancel *c = PQgetCancel(d->conn);
+    struct timespec end;
+    pthread_t thread;
+
+    if (!c)
+        return;
+    if (pthread_create(&thread, NULL, send_cancel, c)) {
+        PQfreeCancel(c);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += CANCEL_SECONDS;
+    if (pthread_timedjoin_np(thread, NULL, &end))
+        pthread_detach(thread);
+}
+
+/* Waits until the next result can be had without waiting. A stop lets the statement go on for grace_ms, then cancels
+ * it; when that is not answered either, the connection is given up. */
 static void await(struct db *d, int grace_ms)
 {
-    int64_t stopped = 0;
+    int64_t stopped = 0, cancelled = 0;
 
     while (PQisBusy(d->conn)) {
         struct pollfd p = {.fd = PQsocket(d->conn), .events = POLLIN};
@@ -308,8 +333,11 @@ static void await(struct db *d, int grace_ms)
             if (now - stopped >= INT64_C(1000) * grace_ms) {
                 cancel(d);
                 stopped = -1;
+                cancelled = clock_monotonic();
             }
         }
+        if (cancelled && clock_monotonic() - cancelled > CANCEL_SECONDS * CLOCK_SECOND)
+            shutdown(p.fd, SHUT_RDWR);
         if (stopped == 0) {
             if (signals_wait(p.fd, false, TICK_MS) <= 0)
                 continue;

@@ -1,7 +1,7 @@
 /* db.h - the connection to PostgreSQL: opening it, asking, and telling whose fault a failure is.
  *
  * Every wait looks at signals: a stop is given DB_STOP_GRACE_MS to finish what was asked (db_stream: none), then the
- * server is told to cancel. */
+ * server is told to cancel; when it does not answer that either, the connection is given up. */
 #ifndef CENTRAL_DB_H
 #define CENTRAL_DB_H
 
