@@ -97,12 +97,24 @@ check-asan:
 	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
 	BUILD=build/asan tests/run --no-install
 
-# The long form of tests/faults: so many kills of stages and of each server.
-KILLS        ?= 1000
-SERVER_KILLS ?= 100
-IDS          ?= 800
-check-faults: all
-	KILLS=$(KILLS) SERVER_KILLS=$(SERVER_KILLS) IDS=$(IDS) tests/faults/kills.t
+# The long form of tests/faults: so many kills of stages and of each server, SIGTERMs, kills at a system call; each call of each
+# class failing (POINTS=0; so many of malloc); so much room on a disk, in KiB; so many places of each fault of a connection, and of
+# them so many where the database falls silent.
+KILLS         ?= 1000
+SERVER_KILLS  ?= 100
+TERMS         ?= 300
+CALL_KILLS    ?= 300
+IDS           ?= 800
+POINTS        ?= 0
+MALLOC_POINTS ?= 300
+ROOMS         ?= 0 8 20 40 80 160 400 1600
+CUTS          ?= 6
+SILENT        ?= 3
+check-faults: all tests
+	KILLS=$(KILLS) SERVER_KILLS=$(SERVER_KILLS) TERMS=$(TERMS) CALL_KILLS=$(CALL_KILLS) IDS=$(IDS) tests/faults/kills.t
+	POINTS=$(POINTS) MALLOC_POINTS=$(MALLOC_POINTS) tests/faults/nth.t
+	ROOMS='$(ROOMS)' tests/faults/disk.t
+	CUTS=$(CUTS) SILENT=$(SILENT) tests/faults/network.t
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
@@ -115,11 +127,11 @@ demo:
 	examples/demo
 
 format:
-	clang-format -i cmd/*.c lib/*.c include/central/*.h tests/unit/*.c
+	clang-format -i cmd/*.c lib/*.c include/central/*.h tests/unit/*.c tests/faults/*.c
 
 # NULL is a pointer in the C libraries Central is built with, so it may end a list of arguments (varFuncNullUB).
 lint:
-	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/unit/*.c
+	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/unit/*.c tests/faults/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=varFuncNullUB -Iinclude -D_GNU_SOURCE cmd lib
 	clang-tidy --quiet cmd/*.c lib/*.c -- -std=gnu11 $(CPPFLAGS)

@@ -3,12 +3,13 @@
 # status that its page lists and a line that names it; 0 only when everything it is for was done; what it echoed as durable is;
 # and the same run without the fault reaches what the run that never failed did, nothing lost, nothing doubled.
 #
-#   POINTS=3 tests/faults/nth.t       so many n of each class and tool, spread over all that there are (0: every n)
+#   POINTS=3 tests/faults/nth.t       so many n of each class and tool, spread over all that there are (0: every n);
+#                                     MALLOC_POINTS of malloc, which libjq calls ten thousand times
 #   ONLY='archive commit' CLASSES='write malloc' tests/faults/nth.t
 set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
 
-points=${POINTS:-3}
+points=${POINTS:-3} malloc_points=${MALLOC_POINTS:-${POINTS:-3}}
 only=${ONLY:-fetch poll normalize changes publish commit subscribe durable archive once query apply set}
 preload=$(dirname "$(type -P central-fetch)")/../tests/preload.so
 [[ -e $preload ]] || skip_all 'no build/tests/preload.so (make tests)'
@@ -222,7 +223,7 @@ try() {
 
 # The n of a class: all, or so many spread evenly, the first and the last among them.
 spread() {
-    awk -v of="$1" -v points="$points" 'BEGIN {
+    awk -v of="$2" -v points="$([[ $1 == malloc ]] && echo "$malloc_points" || echo "$points")" 'BEGIN {
         if (points == 0 || of <= points) for (i = 1; i <= of; i++) print i
         else for (i = 0; i < points; i++) print 1 + int(i * (of - 1) / (points - 1)) }'
 }
@@ -240,7 +241,7 @@ for name in $only; do
         [[ -z ${CLASSES-} || " $CLASSES " == *" $class "* ]] || continue
         : >bad
         before=$SECONDS
-        mapfile -t numbers < <(spread "$of")
+        mapfile -t numbers < <(spread "$class" "$of")
         for n in "${numbers[@]}"; do try "$name" "$class" "$n"; done
         if ((SECONDS - before > 3)); then diag "$name $class took $((SECONDS - before)) s"; fi
         is "$(cat bad)" '' "$name: each of ${#numbers[@]} of $of $class calls fails"
