@@ -84,6 +84,7 @@ if [[ ! -e $preload ]] || ldd "$(type -P central-fetch)" | grep -q 'lib[at]san';
 fi
 preload=$(readlink -f "$preload")
 at=0
+: >calls
 # Stage by stage and class by class, at a random one of its calls; every fourth time SIGTERM instead.
 kill_at_call() {
     local stage class of mode=kill
