@@ -91,7 +91,11 @@ kill_at_call() {
     if [[ ! -s calls ]]; then
         step $((++poll))
         fault=("LD_PRELOAD=$preload" "FAULT_COUNT=$tmp/counts")
-        run || true
+        # Counted in a run that came to its end.
+        for ((tries = 0; tries < 20; tries++)); do
+            rm -f counts
+            if run; then break; fi
+        done
         fault=()
         grep -E '^central-(fetch|normalize|changes|publish|commit) (write|fsync|rename|connect|open|read|send|recv) [1-9]' counts >calls
     fi
