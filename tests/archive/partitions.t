@@ -55,7 +55,7 @@ events_2027_01 1
 events_2200_12 1
 events_default 3' 'goes to their months'
 like "$(sql -c "explain select * from events where time >= '2026-08-03' and time < '2026-08-04' and category = 'c'")" \
-    '^.*events_2026_08_category_time_idx on events_2026_08 events' 'a query reads one of them'
+    '^.*events_2026_08_(category_)?time_idx on events_2026_08 events' 'a query reads one of them'
 unlike "$(sql -c "explain select * from events where time >= '2026-08-03' and time < '2026-08-04'")" \
     'events_(default|2026_07)' 'and no other'
 
