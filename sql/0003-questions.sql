@@ -15,6 +15,8 @@ create index if not exists events_adapter_expires_idx on events (adapter, (coale
 create index if not exists events_changed_idx on events (adapter, id) include (revision, received, removes, removes_revision)
     where revision > 1 or removed is not null or removes is not null;
 
+create index if not exists events_history_removes_idx on events_history (adapter, removes) where removes is not null;
+
 -- The key begins with the adapter, and there are a few of them only: so an id alone is found by asking for each. min() reads one
 -- entry of the index, which makes this list a matter of its length.
 create or replace view events_adapters as

@@ -87,4 +87,5 @@ select id, adapter, category, at, case kind when 1 then at + interval '12 hours'
        at + interval '5 minutes' + i * interval '1 microsecond'
 from drawn d where i % 10 = 0 order by i;
 
+set client_min_messages = warning;
 drop table drawn cascade;
