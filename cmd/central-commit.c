@@ -55,18 +55,21 @@ static bool settle(struct commit *c, struct error *e)
 static bool record_event(struct commit *c, struct state *s, const struct event *ev, struct error *e)
 {
     int64_t now = clock_now() / CLOCK_SECOND;
+    char *id = json_string(json_exists(ev->removes) ? ev->removes : ev->event_id);
+    char *stream = json_string(ev->stream), *envelope = json_string(ev->id);
+    const struct state_receipt receipt = {stream, (int64_t)ev->sequence, envelope};
+    bool ok;
 
     if (json_exists(ev->removes)) {
-        char *target = json_string(ev->removes);
-        bool ok = state_put_removed(s, target, now, e);
-        free(target);
-        return ok;
+        ok = state_put_removed(s, id, &receipt, now, e);
+    } else {
+        buf_clear(&c->hash);
+        json_put_hash(&c->hash, json_hash(ev->data));
+        ok = state_put_sent(s, id, buf_text(&c->hash), ev->revision, &receipt, now, e);
     }
-    buf_clear(&c->hash);
-    json_put_hash(&c->hash, json_hash(ev->data));
-    char *id = json_string(ev->event_id);
-    bool ok = state_put_sent(s, id, buf_text(&c->hash), ev->revision, now, e);
     free(id);
+    free(stream);
+    free(envelope);
     return ok;
 }
 

@@ -22,7 +22,7 @@ struct cause {
 
 struct publish {
     struct publisher_options options;
-    bool dry_run, quiet;
+    bool dry_run, quiet, receipt;
     struct line_writer out;
     struct bus *bus;
     struct publisher *publisher;
@@ -33,7 +33,7 @@ struct publish {
     /* since the last poll report */
     int64_t published, duplicates, failed;
     uint64_t number; /* of the line at hand */
-    struct buf subject, id, scratch;
+    struct buf subject, id, scratch, echo;
     struct buf refused; /* rejects of lines that the server will never take, each with its '\n', not sent yet */
 };
 
@@ -82,6 +82,13 @@ static void keep_refused(struct publish *p, const struct publisher_result *r, ui
     free(adapter);
 }
 
+static void write_receipt(struct publish *p, const struct publisher_result *r)
+{
+    buf_clear(&p->echo);
+    event_put_receipt(&p->echo, r->line, r->len, r->stream, r->sequence);
+    line_write(&p->out, p->echo.data, p->echo.len);
+}
+
 static void on_done(void *closure, const struct publisher_result *r)
 {
     struct publish *p = closure;
@@ -93,7 +100,9 @@ static void on_done(void *closure, const struct publisher_result *r)
             p->published += !r->duplicate;
             p->duplicates += r->duplicate;
         }
-        if (!p->quiet)
+        if (!p->quiet && p->receipt && what == LINE_EVENT)
+            write_receipt(p, r);
+        else if (!p->quiet)
             line_write(&p->out, r->line, r->len);
         return;
     }
@@ -232,7 +241,12 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
     case EVENT_REJECT:
         return send_line(p, ev, line->text, line->len, LINE_REJECT, e);
     default:
-        return send_line(p, ev, line->text, line->len, LINE_EVENT, e);
+        if (!json_exists(ev->stream))
+            return send_line(p, ev, line->text, line->len, LINE_EVENT, e);
+        /* The receipt of another time. */
+        buf_clear(&p->scratch);
+        event_put_bare(&p->scratch, ev);
+        return send_line(p, ev, p->scratch.data, p->scratch.len, LINE_EVENT, e);
     }
 }
 
@@ -270,6 +284,7 @@ static const struct argp_option options[] = {
     {"ack-wait", 'a', "DURATION", 0, "Send a line again when it is not acknowledged in this time (default 5s)", 0},
     {"give-up", 'g', "DURATION", 0, "End when the oldest line was not acknowledged for so long (default 30s)", 0},
     {"dry-run", 'n', 0, 0, "Check only; write each line's subject and message id, publish nothing", 0},
+    {"receipt", 'r', 0, 0, "Echo each event with its stream and sequence", 0},
     {"quiet", 'q', 0, 0, "Echo nothing", 0},
     {0}};
 
@@ -294,6 +309,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n':
         p->dry_run = true;
+        return 0;
+    case 'r':
+        p->receipt = true;
         return 0;
     case 'q':
         p->quiet = true;
@@ -345,6 +363,7 @@ int main(int argc, char **argv)
     buf_free(&p.subject);
     buf_free(&p.id);
     buf_free(&p.scratch);
+    buf_free(&p.echo);
     buf_free(&p.refused);
     return tool_end(&p.out, status);
 }

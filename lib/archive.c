@@ -254,8 +254,22 @@ static const char *no_event(const struct event *ev)
     }
 }
 
+/* What JetStream holds has no receipt, and it is the same version. */
+static void add_bare(struct archive *a, const struct event *ev, const struct archive_origin *from)
+{
+    struct buf line = {0};
+
+    event_put_bare(&line, ev);
+    archive_add(a, line.data, line.len, from);
+    buf_free(&line);
+}
+
 void archive_add_event(struct archive *a, const struct event *ev, const struct archive_origin *from)
 {
+    if (json_exists(ev->stream)) {
+        add_bare(a, ev, from);
+        return;
+    }
     struct row *r = add_row(a, ev->line.at, ev->line.len, from);
     const char *bad = no_event(ev);
 

@@ -311,11 +311,20 @@ static bool check_meta(struct event *ev, struct error *e)
     return true;
 }
 
+static bool read_receipt(struct json stream, struct json sequence, uint64_t *out)
+{
+    if (!plain_string(stream, EVENT_SUBJECT_MAX) || json_kind(sequence) != JSON_STRING || sequence.len < 3 ||
+        sequence.len > 2 + 19 || strspn(sequence.at + 1, "0123456789") != sequence.len - 2)
+        return false;
+    *out = strtoull(sequence.at + 1, NULL, 10);
+    return true;
+}
+
 bool event_read(const char *text, size_t len, struct event *out, struct error *e)
 {
     struct event ev = {0};
     struct canonical c = {0};
-    struct json specversion = {0}, time = {0}, content = {0}, raw_adapter = {0};
+    struct json specversion = {0}, time = {0}, content = {0}, raw_adapter = {0}, sequence = {0};
     const struct member envelope[] = {{"specversion", &specversion},
                                       {"id", &ev.id},
                                       {"source", &ev.source},
@@ -329,6 +338,8 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
                                       {"centralrevision", &c.revision},
                                       {"centraladapter", &raw_adapter},
                                       {"centraltag", &ev.tag},
+                                      {"centralstream", &ev.stream},
+                                      {"centralsequence", &sequence},
                                       {"data", &ev.data}};
     const struct member event[] = {{"id", &ev.event_id},      {"adapter", &ev.adapter},
                                    {"category", &c.category}, {"time", &c.time},
@@ -361,6 +372,8 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
         return refuse(e, "datacontenttype: not \"application/json\"");
     if (!json_exists(ev.data))
         return refuse(e, "data: missing");
+    if ((json_exists(ev.stream) || json_exists(sequence)) && !read_receipt(ev.stream, sequence, &ev.sequence))
+        return refuse(e, "centralstream, centralsequence: not a stream's name and a number, both strings");
     if (json_equals(ev.type, EVENT_TYPE_RAW)) {
         ev.kind = EVENT_RAW;
         ev.adapter = raw_adapter;
@@ -510,6 +523,33 @@ void event_put_revision(struct buf *out, const struct event *ev, int64_t revisio
         } else {
             json_put(out, value);
         }
+    }
+    json_end(out, '}');
+}
+
+void event_put_receipt(struct buf *out, const char *line, size_t len, const char *stream, uint64_t sequence)
+{
+    while (len && line[--len] != '}')
+        ;
+    while (len && strchr(" \t\r", line[len - 1]))
+        len--;
+    buf_add(out, line, len);
+    json_put_member_text(out, "centralstream", stream);
+    json_put_name(out, "centralsequence");
+    buf_add_format(out, "\"%llu\"}", (unsigned long long)sequence);
+}
+
+void event_put_bare(struct buf *out, const struct event *ev)
+{
+    struct json name, value;
+
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(ev->line); json_next(&i, &name, &value);) {
+        if (json_equals(name, "centralstream") || json_equals(name, "centralsequence"))
+            continue;
+        json_put(out, name);
+        buf_add_char(out, ':');
+        json_put(out, value);
     }
     json_end(out, '}');
 }

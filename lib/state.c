@@ -1,10 +1,15 @@
 #include "central/state.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include "central/adapter_name.h"
 #include "central/mem.h"
 #include "central/path.h"
 
@@ -18,13 +23,16 @@ struct state {
     struct statement {
         const char *sql;
         sqlite3_stmt *at;
-    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_cursor;
+    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_newest, put_cursor, lose_issued,
+        lose;
 };
 
 static const char layout[] =
     "create table if not exists sent (id text primary key, hash text not null, revision integer not null,"
     " removed integer not null default 0, first_seen integer not null, last_seen integer not null,"
-    " misses integer not null default 0) without rowid;"
+    " misses integer not null default 0, stream text, sequence integer, acknowledged integer) without rowid;"
+    "create table if not exists newest (stream text primary key, sequence integer not null, id text not null) without "
+    "rowid;"
     "create table if not exists issued (id text primary key, hash text not null, revision integer not null) without "
     "rowid;"
     "create table if not exists observed (id text primary key, last text not null) without rowid;"
@@ -34,6 +42,14 @@ static const char layout[] =
     " last_success integer, count integer not null default 0);"
     "insert or ignore into source (one) values (1);";
 
+/* What brings a layout of this version to the next. */
+static const char *const upgrades[STATE_VERSION] = {
+    [1] = "alter table sent add column stream text;"
+          "alter table sent add column sequence integer;"
+          "alter table sent add column acknowledged integer;"
+          "create table newest (stream text primary key, sequence integer not null, id text not null) without rowid;",
+};
+
 static char *state_file(const char *source)
 {
     char *dir = path_state(), *name = mem_format("%s.db", source), *path = path_join(dir, name);
@@ -41,6 +57,60 @@ static char *state_file(const char *source)
     free(dir);
     free(name);
     return path;
+}
+
+bool state_exists(const char *source)
+{
+    char *path = state_file(source);
+    bool exists = path_exists(path);
+
+    free(path);
+    return exists;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **state_names(void)
+{
+    char *folder = path_state(), **names = mem_alloc(sizeof *names);
+    DIR *dir = opendir(folder);
+    size_t count = 0;
+
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        size_t len = strlen(d->d_name);
+        if (len <= 3 || strcmp(d->d_name + len - 3, ".db") != 0 || !adapter_name_ok(d->d_name, len - 3))
+            continue;
+        names = mem_resize(names, (count + 2) * sizeof *names);
+        names[count++] = mem_bytes(d->d_name, len - 3);
+    }
+    names[count] = NULL;
+    if (dir)
+        closedir(dir);
+    free(folder);
+    qsort(names, count, sizeof *names, by_name);
+    return names;
+}
+
+int state_lock(const char *source, struct error *e)
+{
+    char *dir = path_state(), *name = mem_format("%s.run", source), *path = path_join(dir, name);
+    int fd = -1;
+
+    if (path_make(dir, e) && (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
+        error_set(e, errno == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", path, strerror(errno));
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+        error_set(e, errno == EWOULDBLOCK ? CENTRAL_TRY_AGAIN : CENTRAL_IO,
+                  errno == EWOULDBLOCK ? "%s: another run is under way" : "%s: cannot be locked", source);
+        close(fd);
+        fd = -1;
+    }
+    free(dir);
+    free(name);
+    free(path);
+    return fd;
 }
 
 /* --- reading the cursor --------------------------------------------------------------------------------------------
@@ -126,6 +196,21 @@ static bool run(struct state *s, const char *sql, struct error *e)
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK || failed(s, e);
 }
 
+/* A statement made for one use, with one integer and one text. */
+static bool once(struct state *s, const char *sql, int64_t n, const char *text, struct error *e)
+{
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK;
+
+    ok = ok && (sqlite3_bind_parameter_count(q) < 1 || sqlite3_bind_int64(q, 1, n) == SQLITE_OK) &&
+         (sqlite3_bind_parameter_count(q) < 2 || sqlite3_bind_text(q, 2, text, -1, SQLITE_TRANSIENT) == SQLITE_OK) &&
+         sqlite3_step(q) == SQLITE_DONE;
+    if (!ok)
+        failed(s, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
 /* The one value of a constant query. */
 static bool number(struct state *s, const char *sql, int64_t *out, struct error *e)
 {
@@ -146,14 +231,21 @@ static bool make_layout(struct state *s, struct error *e)
 
     if (!number(s, "pragma user_version", &version, e))
         return false;
-    if (version > STATE_VERSION)
-        return error_set(e, CENTRAL_CONFIG, "%s: its layout is version %lld, this program knows %d", s->path,
-                         (long long)version, STATE_VERSION);
     if (version == STATE_VERSION)
         return true;
     /* Of two that come at once the second finds everything made. */
     char *version_sql = mem_format("pragma user_version = %d", STATE_VERSION);
-    bool ok = run(s, "begin immediate", e) && run(s, layout, e) && run(s, version_sql, e) && run(s, "commit", e);
+    bool ok = run(s, "begin immediate", e) && number(s, "pragma user_version", &version, e);
+    if (ok && version > STATE_VERSION)
+        ok = error_set(e, CENTRAL_CONFIG, "%s: its layout is version %lld, this program knows %d", s->path,
+                       (long long)version, STATE_VERSION);
+    if (ok && version == 0)
+        ok = run(s, layout, e);
+    for (; ok && version > 0 && version < STATE_VERSION; version++)
+        ok = run(s, upgrades[version], e);
+    ok = ok && run(s, version_sql, e) && run(s, "commit", e);
+    if (!ok)
+        sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
     free(version_sql);
     return ok;
 }
@@ -189,10 +281,25 @@ struct state *state_open(const char *source, struct error *e)
     s->observe.sql = "insert or replace into temp.noted (id, last) values (?1, ?2)";
     s->reject.sql = "select 1 from rejected where id = ?1";
     s->put_reject.sql = "insert or replace into rejected (id, last_seen) values (?1, ?2)";
-    s->put_sent.sql = "insert into sent (id, hash, revision, first_seen, last_seen) values (?1, ?2, ?3, ?4, ?4)"
-                      " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision, removed = 0,"
-                      " last_seen = excluded.last_seen, misses = 0 where excluded.revision >= sent.revision";
-    s->put_removed.sql = "update sent set removed = 1, misses = 0, last_seen = ?2 where id = ?1";
+    s->put_sent.sql =
+        "insert into sent (id, hash, stream, revision, first_seen, last_seen, sequence, acknowledged)"
+        " values (?1, ?2, ?3, ?4, ?5, ?5, nullif(?6, 0), ?5)"
+        " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision, removed = 0,"
+        " last_seen = excluded.last_seen, misses = 0, stream = excluded.stream, sequence = excluded.sequence,"
+        " acknowledged = excluded.acknowledged where excluded.revision >= sent.revision";
+    s->put_removed.sql = "update sent set removed = 1, misses = 0, last_seen = ?3, stream = ?2, sequence = nullif(?4, 0),"
+                         " acknowledged = ?3 where id = ?1";
+    s->put_newest.sql = "insert into newest (stream, id, sequence) values (?1, ?2, ?3) on conflict (stream) do update set"
+                        " id = excluded.id, sequence = excluded.sequence where excluded.sequence > newest.sequence";
+    /* The content keeps its number. Twice makes no difference. */
+    s->lose_issued.sql = "insert into issued (id, hash, revision)"
+                         " select id, hash, revision from sent where id = ?1 and removed = 0 and hash <> ''"
+                         " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision"
+                         " where excluded.revision > issued.revision";
+    s->lose.sql = "update sent set revision = revision - (removed = 0 and hash <> ''),"
+                  " hash = case removed when 0 then '' else hash end,"
+                  " misses = case removed when 0 then misses else ?2 end, removed = 0, stream = null, sequence = null"
+                  " where id = ?1";
     s->put_cursor.sql = "insert or replace into cursor (url, etag, last_modified, hash) values (?1, ?2, ?3, ?4)";
     bool ok = path_make(dir, e);
     free(dir);
@@ -220,7 +327,8 @@ void state_close(struct state *s)
     if (!s)
         return;
     struct statement *all[] = {&s->find,   &s->issued,     &s->see,      &s->seen,        &s->observe,   &s->issue,
-                               &s->reject, &s->put_reject, &s->put_sent, &s->put_removed, &s->put_cursor};
+                               &s->reject, &s->put_reject, &s->put_sent, &s->put_removed, &s->put_newest,
+                               &s->put_cursor, &s->lose_issued, &s->lose};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_finalize(all[i]->at);
     sqlite3_close(s->db);
@@ -415,36 +523,94 @@ bool state_put_reject(struct state *s, const char *id, int64_t now, struct error
     return put(s, &s->put_reject, &id, 1, &now, 1, e);
 }
 
-bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, int64_t now, struct error *e)
+static bool put_newest(struct state *s, const struct state_receipt *r, struct error *e)
 {
-    const char *texts[] = {id, hash};
-    const int64_t numbers[] = {revision, now};
+    const char *texts[] = {r->stream, r->id};
 
-    return put(s, &s->put_sent, texts, 2, numbers, 2, e);
+    return !r->stream || put(s, &s->put_newest, texts, 2, &r->sequence, 1, e);
 }
 
-bool state_put_removed(struct state *s, const char *id, int64_t now, struct error *e)
+bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, const struct state_receipt *r,
+                    int64_t now, struct error *e)
 {
-    return put(s, &s->put_removed, &id, 1, &now, 1, e);
+    const char *texts[] = {id, hash, r->stream};
+    const int64_t numbers[] = {revision, now, r->sequence};
+
+    return put(s, &s->put_sent, texts, 3, numbers, 3, e) && put_newest(s, r, e);
+}
+
+bool state_put_removed(struct state *s, const char *id, const struct state_receipt *r, int64_t now, struct error *e)
+{
+    const char *texts[] = {id, r->stream};
+    const int64_t numbers[] = {now, r->sequence};
+
+    return put(s, &s->put_removed, texts, 2, numbers, 2, e) && put_newest(s, r, e);
+}
+
+/* --- looking back --------------------------------------------------------------------------------------------------
+ */
+
+static const char *column(sqlite3_stmt *q, int i)
+{
+    return (const char *)sqlite3_column_text(q, i);
+}
+
+bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e)
+{
+    sqlite3_stmt *q = NULL;
+    int result = SQLITE_ERROR;
+    bool ok = sqlite3_prepare_v2(s->db,
+                                 "select id, hash, revision, removed, coalesce(acknowledged, last_seen), stream,"
+                                 " sequence from sent",
+                                 -1, &q, NULL) == SQLITE_OK;
+
+    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW) {
+        const struct state_row row = {.id = column(q, 0),
+                                      .hash = column(q, 1),
+                                      .revision = sqlite3_column_int64(q, 2),
+                                      .removed = sqlite3_column_int(q, 3) != 0,
+                                      .acknowledged = sqlite3_column_int64(q, 4),
+                                      .stream = column(q, 5),
+                                      .sequence = sqlite3_column_int64(q, 6)};
+        ok = each(closure, &row);
+    }
+    if (result != SQLITE_DONE && result != SQLITE_ROW)
+        ok = failed(s, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e)
+{
+    sqlite3_stmt *q = NULL;
+    int result = SQLITE_ERROR;
+    bool ok = sqlite3_prepare_v2(s->db, "select stream, sequence, id from newest order by stream", -1, &q, NULL) ==
+              SQLITE_OK;
+
+    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW)
+        ok = each(closure, column(q, 0), sqlite3_column_int64(q, 1), column(q, 2));
+    if (result != SQLITE_DONE && result != SQLITE_ROW)
+        ok = failed(s, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+bool state_rewind(struct state *s, int64_t since, struct error *e)
+{
+    return run(s, "delete from cursor; delete from newest", e) &&
+           once(s, "update source set last_success = min(last_success, ?1)", since, NULL, e);
+}
+
+bool state_lose(struct state *s, const char *id, struct error *e)
+{
+    /* Gone for so many polls that the next complete one without it removes it again. */
+    const int64_t misses = INT32_MAX;
+
+    return put(s, &s->lose_issued, &id, 1, NULL, 0, e) && put(s, &s->lose, &id, 1, &misses, 1, e);
 }
 
 /* --- polls ---------------------------------------------------------------------------------------------------------
  */
-
-/* A statement made for one use, with one integer and one text. */
-static bool once(struct state *s, const char *sql, int64_t n, const char *text, struct error *e)
-{
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK;
-
-    ok = ok && (sqlite3_bind_parameter_count(q) < 1 || sqlite3_bind_int64(q, 1, n) == SQLITE_OK) &&
-         (sqlite3_bind_parameter_count(q) < 2 || sqlite3_bind_text(q, 2, text, -1, SQLITE_TRANSIENT) == SQLITE_OK) &&
-         sqlite3_step(q) == SQLITE_DONE;
-    if (!ok)
-        failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
-}
 
 bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_misses, struct error *e)
 {
@@ -519,10 +685,22 @@ bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_
     if (!json_equals(json_get(data, "state"), "unchanged") && json_int(json_get(data, "items"), &items) &&
         !once(s, "update source set count = ?1", items, NULL, e))
         return false;
+    /* All that was written under a number is recorded by now, and a removal's number goes with its event. */
+    if (!run(s,
+             "delete from issued where exists (select 1 from sent s where s.id = issued.id and s.revision >="
+             " issued.revision)",
+             e))
+        return false;
     if (!keep_seconds)
         return true;
     /* What was not seen for so long is forgotten: should it come back, it is new. */
-    return once(s, "delete from sent where last_seen < ?1", now - keep_seconds - SEEN_GRAIN, NULL, e) &&
+    return once(s,
+                "delete from sent where last_seen < ?1 and (removed = 0 or last_seen < ?1 - " STATE_REMOVED_KEEP ")",
+                now - keep_seconds - SEEN_GRAIN, NULL, e) &&
            once(s, "delete from observed where ?1 = ?1 and id not in (select id from sent)", 0, NULL, e) &&
+           once(s,
+                "delete from issued where ?1 = ?1 and id like 'removal of %' and substr(id, 12) not in (select id from"
+                " sent)",
+                0, NULL, e) &&
            once(s, "delete from rejected where last_seen < ?1", now - keep_seconds - SEEN_GRAIN, NULL, e);
 }

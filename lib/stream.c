@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "central/base64.h"
 #include "central/clock.h"
 #include "central/event.h"
 #include "central/mem.h"
@@ -12,6 +13,7 @@
 
 #define STREAM_FILE_MAX (1024 * 1024)
 #define STREAM_NAME_MAX 64
+#define MESSAGE_NOT_FOUND 10037 /* of $JS.API */
 #define NANOSECONDS INT64_C(1000000000)
 
 char *stream_path(void)
@@ -361,6 +363,35 @@ bool stream_info(struct bus *b, const char *name, struct buf *answer, struct jso
     *missing = !ok && code == BUS_STREAM_NOT_FOUND;
     if (*missing)
         error_free(e);
+    return ok;
+}
+
+bool stream_message(struct bus *b, const char *name, uint64_t sequence, struct buf *message, bool *missing,
+                    struct error *e)
+{
+    struct buf answer = {0}, request = {0};
+    struct json v;
+    int code = 0;
+    char *subject = mem_format("STREAM.MSG.GET.%s", name);
+
+    json_begin(&request, '{');
+    json_put_member_int(&request, "seq", (int64_t)sequence);
+    json_end(&request, '}');
+    *missing = false;
+    bool ok = bus_api(b, subject, request.data, request.len, &answer, &v, &code, e);
+    if (!ok && (code == MESSAGE_NOT_FOUND || code == BUS_STREAM_NOT_FOUND)) {
+        error_free(e);
+        *missing = true;
+    }
+    if (ok) {
+        struct json data = json_get_path(v, "message", "data", NULL);
+        /* An empty message has none. */
+        if (json_exists(data) && (json_kind(data) != JSON_STRING || !base64_decode(data.at + 1, data.len - 2, message)))
+            ok = error_set(e, CENTRAL_BUG, "%s: message %llu: not base64", name, (unsigned long long)sequence);
+    }
+    buf_free(&answer);
+    buf_free(&request);
+    free(subject);
     return ok;
 }
 

@@ -26,7 +26,7 @@ struct archive_origin {
 /* Adds a line to the batch; one that event_read refuses, or that is no canonical event, goes to events_rejected with
  * the same commit. Copies line and origin. Each of the four gives the line the next position, from 0. */
 void archive_add(struct archive *a, const char *line, size_t len, const struct archive_origin *from);
-/* The same of a line that was read already. */
+/* The same of a line that was read already. A receipt (event.h) is left out. */
 void archive_add_event(struct archive *a, const struct event *ev, const struct archive_origin *from);
 /* A line that was found bad already: to events_rejected. */
 void archive_add_bad(struct archive *a, const char *line, size_t len, const char *reason,

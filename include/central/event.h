@@ -42,6 +42,8 @@ struct event {
     int64_t revision;    /* canonical: from 1 */
     struct json removes; /* canonical: the id this removal removes, "not there" for any other event */
     int64_t removes_revision;
+    struct json stream; /* of a receipt (event_put_receipt), "not there" when it has none */
+    uint64_t sequence;
 };
 
 /* Reads and checks one line. On failure e says what is wrong and where (CENTRAL_REJECTED). */
@@ -72,6 +74,14 @@ void event_put(struct buf *out, const char *source, const struct event_parts *p)
 /* Appends a canonical line again under another revision (id, centralrevision), and, for a removal, with the revision it
  * removes; removes_revision 0 leaves data as it is. All other bytes stay. */
 void event_put_revision(struct buf *out, const struct event *ev, int64_t revision, int64_t removes_revision);
+/* Where JetStream keeps a line that it acknowledged travels with the line, as the attributes centralstream and
+ * centralsequence (digits in a string: a sequence outgrows CloudEvents' integer). They are for the next stage of a pipe:
+ * what is published or archived goes without them.
+ *
+ * Appends line, which has no receipt, with one. */
+void event_put_receipt(struct buf *out, const char *line, size_t len, const char *stream, uint64_t sequence);
+/* Appends ev's line without its receipt. All other bytes stay. */
+void event_put_bare(struct buf *out, const struct event *ev);
 /* Appends the envelope of a raw event. record is written without white space between tokens; tag, NULL or JSON text,
  * goes along as centraltag (what the adapter's request wants its event to know). */
 void event_put_raw(struct buf *out, const char *url, const char *adapter, int64_t fetched, struct json record,

@@ -4,9 +4,13 @@
  * consumed; central-fetch only reads. Readable with the sqlite3 shell:
  *
  *     sent      id, hash of the event as last sent, revision, removed, first_seen, last_seen, misses (complete polls in
- * a row that lacked it) observed  id, last: the event's small parts, for a removal (snapshot sources) rejected  id of a
- * reject that was sent, last_seen cursor    url, etag, last_modified, hash of the answer last consumed source    one
- * row: kind, last_success (seconds), count (items of the last complete poll)
+ *               a row that lacked it), stream and sequence of the message (null: not told), acknowledged
+ *     newest    of each stream the greatest sequence that was acknowledged, and the id of that message's envelope
+ *     issued    id, hash, revision: numbers that lines went out under and that may not be recorded
+ *     observed  id, last: the event's small parts, for a removal (snapshot sources)
+ *     rejected  id of a reject that was sent, last_seen
+ *     cursor    url, etag, last_modified, hash of the answer last consumed
+ *     source    one row: kind, last_success (seconds), count (items of the last complete poll)
  *
  * Times are seconds since 1970. PRAGMA user_version is the version of this layout. */
 #ifndef CENTRAL_STATE_H
@@ -19,7 +23,10 @@
 #include "central/error.h"
 #include "central/json.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+/* What a source dropped may come back much later than anything is kept, and its next revision must be higher than what
+ * the archive has: seconds (two years), as text for SQL. */
+#define STATE_REMOVED_KEEP "63072000"
 #define STATE_BUSY_MS 30000
 
 /* Appends what adapter_requests and poll_run want to know, as JSON: {"last_success": seconds, "count": items of the
@@ -83,11 +90,47 @@ bool state_each_missing(struct state *s, int64_t misses, state_missing *each, vo
 bool state_new_poll(struct state *s, struct error *e);
 
 /* --- for central-commit --- */
-bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, int64_t now, struct error *e);
-bool state_put_removed(struct state *s, const char *id, int64_t now, struct error *e);
+/* Where the message is; {0} when nobody told. */
+struct state_receipt {
+    const char *stream;
+    int64_t sequence;
+    const char *id; /* of the envelope */
+};
+bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, const struct state_receipt *r,
+                    int64_t now, struct error *e);
+bool state_put_removed(struct state *s, const char *id, const struct state_receipt *r, int64_t now, struct error *e);
 bool state_put_reject(struct state *s, const char *id, int64_t now, struct error *e);
 /* The poll was complete and every line of it is durable: its answers are consumed. data is the report's. Forgets ids
  * that were not seen for keep_seconds (0: never). */
 bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_seconds, struct error *e);
+
+/* --- looking back: central-audit, central-commit --reconcile --- */
+/* Whether the source has a state, and the names of all that have one: sorted, NULL-terminated; free each and the array.
+ */
+bool state_exists(const char *source);
+char **state_names(void);
+/* The lock that a run of the source holds (NAME.run, central-source(1)): for whoever changes its state beside the pipe.
+ * -1 with CENTRAL_TRY_AGAIN when a run is under way; else close() gives it back. */
+int state_lock(const char *source, struct error *e);
+
+struct state_row {
+    const char *id, *hash; /* hash "": lost, not sent again yet */
+    int64_t revision;
+    bool removed;
+    int64_t acknowledged; /* seconds */
+    const char *stream;   /* NULL: not told; of a removed one, where the removal is */
+    int64_t sequence;
+};
+typedef bool state_on_row(void *closure, const struct state_row *row);
+/* False from each ends it, with e->text NULL. */
+bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e);
+typedef bool state_on_newest(void *closure, const char *stream, int64_t sequence, const char *id);
+bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e);
+/* What was sent of id is gone: when it is seen again it goes out again, under the number it had; when it is missing, its
+ * removal does. */
+bool state_lose(struct state *s, const char *id, struct error *e);
+/* After losing: the next poll asks unconditionally, and for what is new since that time (seconds). Nothing is known of
+ * the streams. */
+bool state_rewind(struct state *s, int64_t since, struct error *e);
 
 #endif

@@ -52,6 +52,10 @@ bool stream_subject_matches(const char *pattern, const char *subject);
  * is not there. */
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing,
                  struct error *e);
+/* Appends the message of that sequence. False with e->text NULL and *missing true when the stream does not hold it, or
+ * is not there. */
+bool stream_message(struct bus *b, const char *name, uint64_t sequence, struct buf *message, bool *missing,
+                    struct error *e);
 /* Appends, a line per differing member of the configuration, "max_age: 2h -> 7d" (have, want); returns how many.
  * Besides what streams.conf says: retention limits, storage file, discard old, no limit of messages (contract §4). info
  * json_absent: everything differs. */
