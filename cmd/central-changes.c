@@ -14,8 +14,6 @@
 #define MISSES 2
 /* An answer under half of the last is held, not believed, when the last had at least so many. */
 #define SHRUNK_FROM 10
-/* Of an event's payload a removal gets the plain values up to this length. */
-#define REMEMBERED_MAX 512
 
 /* One source of the input. */
 struct source {
@@ -82,37 +80,6 @@ static struct source *source_of(struct changes *c, const struct event *ev, struc
         c->sources[c->count++] = (struct source){.state = state};
     }
     return &c->sources[i];
-}
-
-/* What a removal will need of the event: everything but geometry and the payload's large and nested parts. */
-static void put_last(struct buf *out, const struct event *ev, int64_t revision)
-{
-    struct json name, value, geo = json_get(ev->data, "geo");
-
-    json_begin(out, '{');
-    json_put_member(out, "id", ev->event_id);
-    json_put_member_int(out, "revision", revision);
-    json_put_member(out, "category", ev->category);
-    json_put_member(out, "time", json_get(ev->data, "time"));
-    json_put_member(out, "subject", ev->subject);
-    json_put_name(out, "geo");
-    json_begin(out, '{');
-    json_put_member(out, "centroid", json_get(geo, "centroid"));
-    json_put_member(out, "bbox", json_get(geo, "bbox"));
-    json_put_member(out, "regions", json_get(geo, "regions"));
-    json_end(out, '}');
-    json_put_name(out, "data");
-    json_begin(out, '{');
-    for (struct json_iter i = json_walk(json_get(ev->data, "data")); json_next(&i, &name, &value);) {
-        enum json_kind kind = json_kind(value);
-        if (kind == JSON_OBJECT || kind == JSON_ARRAY || value.len > REMEMBERED_MAX)
-            continue;
-        json_put(out, name);
-        buf_add_char(out, ':');
-        json_put(out, value);
-    }
-    json_end(out, '}');
-    json_end(out, '}');
 }
 
 /* An event that is itself a removal (the source said so): it stands when what it removes stands. */
@@ -224,7 +191,7 @@ static bool pass_event(struct changes *c, const struct event *ev, const struct f
     /* The kind is known from the last report; before the first every source may have removals. */
     if (ok && snapshot) {
         buf_clear(&c->last);
-        put_last(&c->last, ev, revision);
+        event_put_last(&c->last, ev, revision);
         ok = state_observe(s->state, id, buf_text(&c->last), e);
     }
     free(id);

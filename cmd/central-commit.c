@@ -1,12 +1,15 @@
 /* central-commit - records what was sent and, behind it, that the poll is consumed. The last stage of a source's pipe.
- */
+ * --reconcile: forgets what the broker lost after it had acknowledged it. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "central/adapter_name.h"
+#include "central/bus.h"
 #include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/reconcile.h"
 #include "central/state.h"
 #include "central/tool.h"
 
@@ -15,7 +18,9 @@
 
 struct commit {
     struct line_writer out;
-    bool quiet;
+    bool quiet, reconcile;
+    char **names; /* --reconcile */
+    size_t name_count;
     struct state_list states;
     struct buf hash;
     struct buf held; /* lines recorded and not committed: they are written when they are */
@@ -150,6 +155,49 @@ static bool on_idle(void *closure)
     return ok;
 }
 
+/* --- --reconcile ---------------------------------------------------------------------------------------------------
+ */
+
+static bool reconcile_source(struct bus **bus, const char *name, struct error *e)
+{
+    int64_t lost = 0;
+
+    if (!state_exists(name))
+        return true;
+    int lock = state_lock(name, e);
+    if (lock < 0)
+        return false;
+    struct state *s = state_open(name, e);
+    bool ok = s && (*bus || (*bus = bus_open(log_tool(), e))) && reconcile(*bus, s, &lost, e);
+    state_close(s);
+    close(lock);
+    if (lost)
+        log_warning(
+            "%s: the broker has lost %lld events that it had acknowledged: the next poll sends what it still sees of "
+            "them; central-audit --repair %s brings back what the archive has",
+            name, (long long)lost, name);
+    return ok;
+}
+
+static enum central_exit reconcile_all(struct commit *c)
+{
+    struct bus *bus = NULL;
+    struct error e = {0};
+    char **all = c->name_count ? NULL : state_names();
+    enum central_exit status = CENTRAL_OK;
+
+    for (char **name = all ? all : c->names; *name; name++)
+        if (!reconcile_source(&bus, *name, &e)) {
+            status = error_worse(status, log_failure(&e));
+            e = (struct error){0};
+        }
+    for (char **name = all; name && *name; name++)
+        free(*name);
+    free(all);
+    bus_close(bus);
+    return status;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct commit *c = state->input;
@@ -158,8 +206,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'q':
         c->quiet = true;
         return 0;
+    case 'r':
+        c->reconcile = true;
+        return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "'%s': this tool reads standard input and takes no arguments", arg);
+        if (!adapter_name_ok(arg, strlen(arg)))
+            argp_error(state, "'%s' is no source's name", arg);
+        c->names = mem_resize(c->names, (c->name_count + 2) * sizeof *c->names);
+        c->names[c->name_count++] = arg;
+        c->names[c->name_count] = NULL;
+        return 0;
+    case ARGP_KEY_END:
+        if (c->name_count && !c->reconcile)
+            argp_error(state, "'%s': this tool reads standard input; names go with --reconcile", c->names[0]);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -168,11 +227,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static const struct argp_option options[] = {{"quiet", 'q', 0, 0, "No summary line for each poll", 0}, {0}};
+    static const struct argp_option options[] = {
+        {"reconcile", 'r', 0, 0, "Read no input: forget what the broker lost, so that the next poll sends it again", 0},
+        {"quiet", 'q', 0, 0, "No summary line for each poll", 0},
+        {0}};
     static const struct argp argp = {
         options,
         parse,
-        NULL,
+        "\n--reconcile [NAME...]",
         "Record published lines from standard input as sent, and their poll as consumed; echo "
         "each once it is recorded.\vManual: central-commit(1)",
         NULL,
@@ -185,12 +247,13 @@ int main(int argc, char **argv)
     tool_start("central-commit");
     tool_parse(&argp, argc, argv, &c);
     line_writer_open(&c.out, STDOUT_FILENO);
-    enum central_exit status = filter_run(&filter);
+    enum central_exit status = c.reconcile ? reconcile_all(&c) : filter_run(&filter);
     /* What was read is durable whatever ended the input. */
     if (!settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
     state_list_close(&c.states);
     buf_free(&c.hash);
     buf_free(&c.held);
+    free(c.names);
     return tool_end(&c.out, status);
 }

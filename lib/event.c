@@ -9,6 +9,8 @@
 
 /* CloudEvents 1.0: attribute names of lower case letters and digits, at most 20 of them. */
 #define ATTRIBUTE_NAME_MAX 20
+/* Of an event's payload a removal gets the plain values up to this length. */
+#define REMEMBERED_MAX 512
 /* A reject's reason and source may quote what upstream sent: so much of each is kept. */
 #define REASON_MAX (8 * 1024)
 
@@ -551,6 +553,36 @@ void event_put_bare(struct buf *out, const struct event *ev)
         buf_add_char(out, ':');
         json_put(out, value);
     }
+    json_end(out, '}');
+}
+
+void event_put_last(struct buf *out, const struct event *ev, int64_t revision)
+{
+    struct json name, value, geo = json_get(ev->data, "geo");
+
+    json_begin(out, '{');
+    json_put_member(out, "id", ev->event_id);
+    json_put_member_int(out, "revision", revision);
+    json_put_member(out, "category", ev->category);
+    json_put_member(out, "time", json_get(ev->data, "time"));
+    json_put_member(out, "subject", ev->subject);
+    json_put_name(out, "geo");
+    json_begin(out, '{');
+    json_put_member(out, "centroid", json_get(geo, "centroid"));
+    json_put_member(out, "bbox", json_get(geo, "bbox"));
+    json_put_member(out, "regions", json_get(geo, "regions"));
+    json_end(out, '}');
+    json_put_name(out, "data");
+    json_begin(out, '{');
+    for (struct json_iter i = json_walk(json_get(ev->data, "data")); json_next(&i, &name, &value);) {
+        enum json_kind kind = json_kind(value);
+        if (kind == JSON_OBJECT || kind == JSON_ARRAY || value.len > REMEMBERED_MAX)
+            continue;
+        json_put(out, name);
+        buf_add_char(out, ':');
+        json_put(out, value);
+    }
+    json_end(out, '}');
     json_end(out, '}');
 }
 

@@ -23,8 +23,8 @@ struct state {
     struct statement {
         const char *sql;
         sqlite3_stmt *at;
-    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_newest, put_cursor, lose_issued,
-        lose;
+    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_newest, put_cursor,
+        lose_issued, lose, put_observed;
 };
 
 static const char layout[] =
@@ -287,10 +287,12 @@ struct state *state_open(const char *source, struct error *e)
         " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision, removed = 0,"
         " last_seen = excluded.last_seen, misses = 0, stream = excluded.stream, sequence = excluded.sequence,"
         " acknowledged = excluded.acknowledged where excluded.revision >= sent.revision";
-    s->put_removed.sql = "update sent set removed = 1, misses = 0, last_seen = ?3, stream = ?2, sequence = nullif(?4, 0),"
-                         " acknowledged = ?3 where id = ?1";
-    s->put_newest.sql = "insert into newest (stream, id, sequence) values (?1, ?2, ?3) on conflict (stream) do update set"
-                        " id = excluded.id, sequence = excluded.sequence where excluded.sequence > newest.sequence";
+    s->put_removed.sql =
+        "update sent set removed = 1, misses = 0, last_seen = ?3, stream = ?2, sequence = nullif(?4, 0),"
+        " acknowledged = ?3 where id = ?1";
+    s->put_newest.sql =
+        "insert into newest (stream, id, sequence) values (?1, ?2, ?3) on conflict (stream) do update set"
+        " id = excluded.id, sequence = excluded.sequence where excluded.sequence > newest.sequence";
     /* The content keeps its number. Twice makes no difference. */
     s->lose_issued.sql = "insert into issued (id, hash, revision)"
                          " select id, hash, revision from sent where id = ?1 and removed = 0 and hash <> ''"
@@ -300,6 +302,7 @@ struct state *state_open(const char *source, struct error *e)
                   " hash = case removed when 0 then '' else hash end,"
                   " misses = case removed when 0 then misses else ?2 end, removed = 0, stream = null, sequence = null"
                   " where id = ?1";
+    s->put_observed.sql = "insert or replace into observed (id, last) values (?1, ?2)";
     s->put_cursor.sql = "insert or replace into cursor (url, etag, last_modified, hash) values (?1, ?2, ?3, ?4)";
     bool ok = path_make(dir, e);
     free(dir);
@@ -326,9 +329,9 @@ void state_close(struct state *s)
 {
     if (!s)
         return;
-    struct statement *all[] = {&s->find,   &s->issued,     &s->see,      &s->seen,        &s->observe,   &s->issue,
-                               &s->reject, &s->put_reject, &s->put_sent, &s->put_removed, &s->put_newest,
-                               &s->put_cursor, &s->lose_issued, &s->lose};
+    struct statement *all[] = {&s->find,       &s->issued,     &s->see,         &s->seen,     &s->observe,
+                               &s->issue,      &s->reject,     &s->put_reject,  &s->put_sent, &s->put_removed,
+                               &s->put_newest, &s->put_cursor, &s->lose_issued, &s->lose,     &s->put_observed};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_finalize(all[i]->at);
     sqlite3_close(s->db);
@@ -584,8 +587,8 @@ bool state_each_newest(struct state *s, state_on_newest *each, void *closure, st
 {
     sqlite3_stmt *q = NULL;
     int result = SQLITE_ERROR;
-    bool ok = sqlite3_prepare_v2(s->db, "select stream, sequence, id from newest order by stream", -1, &q, NULL) ==
-              SQLITE_OK;
+    bool ok =
+        sqlite3_prepare_v2(s->db, "select stream, sequence, id from newest order by stream", -1, &q, NULL) == SQLITE_OK;
 
     while (ok && (result = sqlite3_step(q)) == SQLITE_ROW)
         ok = each(closure, column(q, 0), sqlite3_column_int64(q, 1), column(q, 2));
@@ -593,6 +596,13 @@ bool state_each_newest(struct state *s, state_on_newest *each, void *closure, st
         ok = failed(s, e);
     sqlite3_finalize(q);
     return ok;
+}
+
+bool state_put_observed(struct state *s, const char *id, const char *last, struct error *e)
+{
+    const char *texts[] = {id, last};
+
+    return put(s, &s->put_observed, texts, 2, NULL, 0, e);
 }
 
 bool state_rewind(struct state *s, int64_t since, struct error *e)
@@ -694,8 +704,7 @@ bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_
     if (!keep_seconds)
         return true;
     /* What was not seen for so long is forgotten: should it come back, it is new. */
-    return once(s,
-                "delete from sent where last_seen < ?1 and (removed = 0 or last_seen < ?1 - " STATE_REMOVED_KEEP ")",
+    return once(s, "delete from sent where last_seen < ?1 and (removed = 0 or last_seen < ?1 - " STATE_REMOVED_KEEP ")",
                 now - keep_seconds - SEEN_GRAIN, NULL, e) &&
            once(s, "delete from observed where ?1 = ?1 and id not in (select id from sent)", 0, NULL, e) &&
            once(s,

@@ -74,9 +74,12 @@ void event_put(struct buf *out, const char *source, const struct event_parts *p)
 /* Appends a canonical line again under another revision (id, centralrevision), and, for a removal, with the revision it
  * removes; removes_revision 0 leaves data as it is. All other bytes stay. */
 void event_put_revision(struct buf *out, const struct event *ev, int64_t revision, int64_t removes_revision);
+/* Appends what a removal will need of the event, as adapter_removed takes it: everything but geometry and the payload's
+ * large and nested parts. */
+void event_put_last(struct buf *out, const struct event *ev, int64_t revision);
 /* Where JetStream keeps a line that it acknowledged travels with the line, as the attributes centralstream and
- * centralsequence (digits in a string: a sequence outgrows CloudEvents' integer). They are for the next stage of a pipe:
- * what is published or archived goes without them.
+ * centralsequence (digits in a string: a sequence outgrows CloudEvents' integer). They are for the next stage of a
+ * pipe: what is published or archived goes without them.
  *
  * Appends line, which has no receipt, with one. */
 void event_put_receipt(struct buf *out, const char *line, size_t len, const char *stream, uint64_t sequence);

@@ -126,9 +126,11 @@ typedef bool state_on_row(void *closure, const struct state_row *row);
 bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e);
 typedef bool state_on_newest(void *closure, const char *stream, int64_t sequence, const char *id);
 bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e);
-/* What was sent of id is gone: when it is seen again it goes out again, under the number it had; when it is missing, its
- * removal does. */
+/* What was sent of id is gone: when it is seen again it goes out again, under the number it had; when it is missing,
+ * its removal does. */
 bool state_lose(struct state *s, const char *id, struct error *e);
+/* What a removal of id will need (JSON text), outside a poll. */
+bool state_put_observed(struct state *s, const char *id, const char *last, struct error *e);
 /* After losing: the next poll asks unconditionally, and for what is new since that time (seconds). Nothing is known of
  * the streams. */
 bool state_rewind(struct state *s, int64_t since, struct error *e);

@@ -1,0 +1,367 @@
+#include "central/audit.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "central/clock.h"
+#include "central/consumer.h"
+#include "central/event.h"
+#include "central/mem.h"
+#include "central/stream.h"
+
+/* While nothing comes, so often is asked whether that was all. */
+#define QUIET_MS 100
+
+struct audit {
+    sqlite3 *db;
+    bool archive;
+    struct statement {
+        const char *sql;
+        sqlite3_stmt *at;
+    } put_source, put_stream, put_state, put_bus, put_archive, has_source;
+};
+
+/* Removals are rows of bus and archive like all events, with removes; a state has them with what they removed. at:
+ * seconds. */
+static const char layout[] =
+    "pragma journal_mode = off; pragma synchronous = off; pragma temp_store = file;"
+    "create table source (name text primary key, remembers integer not null) without rowid;"
+    "create table stream (name text primary key, first integer not null, kept integer not null) without rowid;"
+    "create table state (source text, id text, revision integer, hash text, removed integer, stream text,"
+    " sequence integer, at integer, primary key (source, id)) without rowid;"
+    "create table bus (source text, id text, revision integer, hash text, removes text, stream text, sequence integer,"
+    " at integer, primary key (source, id, revision, hash)) without rowid;"
+    "create table archive (source text, id text, revision integer, hash text, removes text, stands integer,"
+    " removed integer, at integer, primary key (source, id, revision, hash)) without rowid;"
+    "create index bus_removes on bus (source, removes) where removes is not null;"
+    "create index archive_removes on archive (source, removes) where removes is not null;"
+    "begin";
+
+static bool failed(struct audit *a, struct error *e)
+{
+    return error_set(e, CENTRAL_IO, "temporary file: %s", sqlite3_errmsg(a->db));
+}
+
+struct audit *audit_open(struct error *e)
+{
+    struct audit *a = mem_alloc(sizeof *a);
+
+    a->put_source.sql = "insert or ignore into source values (?1, ?2)";
+    a->put_stream.sql = "insert or ignore into stream values (?1, ?2, ?3)";
+    a->put_state.sql = "insert or ignore into state values (?1, ?2, ?5, ?3, ?6, ?4, nullif(?7, 0), ?8)";
+    a->put_bus.sql = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?5, ?7, ?8)";
+    a->put_archive.sql = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?6, ?7, ?8)";
+    a->has_source.sql = "select 1 from source where name = ?1";
+    /* A file without a name: SQLite makes it where temporary files are, and removes it. */
+    if (sqlite3_open("", &a->db) == SQLITE_OK && sqlite3_exec(a->db, layout, NULL, NULL, NULL) == SQLITE_OK)
+        return a;
+    failed(a, e);
+    audit_close(a);
+    return NULL;
+}
+
+void audit_close(struct audit *a)
+{
+    if (!a)
+        return;
+    struct statement *all[] = {&a->put_source, &a->put_stream,  &a->put_state,
+                               &a->put_bus,    &a->put_archive, &a->has_source};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sqlite3_finalize(all[i]->at);
+    sqlite3_close(a->db);
+    free(a);
+}
+
+/* Binds texts (NULL is null) and integers behind them, steps once; *row says whether there is one. */
+static bool step(struct audit *a, struct statement *st, const char *const *texts, int count, const int64_t *numbers,
+                 int number_count, bool *row, struct error *e)
+{
+    int result;
+
+    if (!st->at && sqlite3_prepare_v3(a->db, st->sql, -1, SQLITE_PREPARE_PERSISTENT, &st->at, NULL))
+        return failed(a, e);
+    for (int i = 0; i < count; i++)
+        if (sqlite3_bind_text(st->at, i + 1, texts[i], -1, SQLITE_STATIC))
+            return failed(a, e);
+    for (int i = 0; i < number_count; i++)
+        if (sqlite3_bind_int64(st->at, count + i + 1, numbers[i]))
+            return failed(a, e);
+    result = sqlite3_step(st->at);
+    if (row)
+        *row = result == SQLITE_ROW;
+    sqlite3_reset(st->at);
+    return result == SQLITE_ROW || result == SQLITE_DONE || failed(a, e);
+}
+
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
+
+struct reading {
+    struct audit *a;
+    const char *name;
+    struct buf hash;
+    struct error *e;
+};
+
+static bool on_sent(void *closure, const struct state_row *row)
+{
+    struct reading *r = closure;
+    const char *texts[] = {r->name, row->id, row->hash, row->stream};
+    const int64_t numbers[] = {row->revision, row->removed, row->sequence, row->acknowledged};
+
+    return step(r->a, &r->a->put_state, texts, 4, numbers, 4, NULL, r->e);
+}
+
+bool audit_read_state(struct audit *a, const char *source, struct state *s, int64_t remembers, struct error *e)
+{
+    struct reading r = {.a = a, .name = source, .e = e};
+
+    return step(a, &a->put_source, &source, 1, &remembers, 1, NULL, e) && (!s || state_each_sent(s, on_sent, &r, e));
+}
+
+/* True when the query, with a text for its ?1 (NULL: none), has a row. */
+static bool any(const struct audit *a, const char *sql, const char *text)
+{
+    sqlite3_stmt *q = NULL;
+    bool found = sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
+                 (!text || sqlite3_bind_text(q, 1, text, -1, SQLITE_STATIC) == SQLITE_OK) &&
+                 sqlite3_step(q) == SQLITE_ROW;
+
+    sqlite3_finalize(q);
+    return found;
+}
+
+bool audit_names_stream(const struct audit *a, const char *stream)
+{
+    return any(a, "select 1 from state where stream = ?1 limit 1", stream);
+}
+
+bool audit_names_none(const struct audit *a)
+{
+    return any(a, "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
+               NULL);
+}
+
+/* An event of one of the sources: its key columns. */
+struct key {
+    char *source, *id, *removes;
+};
+
+static bool read_key(struct reading *r, const struct event *ev, struct key *k, bool *wanted)
+{
+    *k = (struct key){.source = json_string(ev->adapter)};
+    *wanted = false;
+    if (!step(r->a, &r->a->has_source, (const char *const *)&k->source, 1, NULL, 0, wanted, r->e))
+        return false;
+    if (!*wanted)
+        return true;
+    k->id = json_string(ev->event_id);
+    k->removes = json_string(ev->removes);
+    buf_clear(&r->hash);
+    json_put_hash(&r->hash, json_hash(ev->data));
+    return true;
+}
+
+static void free_key(struct key *k)
+{
+    free(k->source);
+    free(k->id);
+    free(k->removes);
+}
+
+static bool on_message(struct reading *r, const struct consumed *m)
+{
+    struct event ev;
+    struct key k;
+    bool wanted;
+
+    /* What is no event is none of ours. */
+    if (!event_read(m->data, m->len, &ev, NULL) || ev.kind != EVENT_CANONICAL)
+        return true;
+    bool ok = read_key(r, &ev, &k, &wanted);
+    if (ok && wanted) {
+        const char *texts[] = {k.source, k.id, buf_text(&r->hash), k.removes, r->name};
+        const int64_t numbers[] = {ev.revision, (int64_t)m->sequence, m->stored / CLOCK_SECOND};
+        ok = step(r->a, &r->a->put_bus, texts, 5, numbers, 3, NULL, r->e);
+    }
+    free_key(&k);
+    return ok;
+}
+
+static bool read_messages(struct reading *r, struct bus *b, int64_t since)
+{
+    const struct consumer_options o = {
+        .stream = r->name, .from = since ? CONSUMER_SINCE : CONSUMER_ALL, .since = since, .no_ack = true};
+    struct consumers *cs = consumers_open(b, r->e);
+    struct consumed m;
+    bool ok = cs && consumers_add(cs, &o, NULL, r->e);
+
+    while (ok) {
+        int got = consumers_next(cs, QUIET_MS, &m, r->e);
+        if (got < 0) {
+            ok = r->e->text ? false : error_set(r->e, CENTRAL_TRY_AGAIN, "%s: interrupted", r->name);
+        } else if (got > 0) {
+            ok = on_message(r, &m);
+            consumed_free(&m);
+        } else if (consumers_drained(cs, r->e)) {
+            break;
+        } else {
+            ok = !r->e->text;
+        }
+    }
+    if (cs)
+        consumers_close(cs);
+    return ok;
+}
+
+bool audit_read_stream(struct audit *a, struct bus *b, const struct stream *stream, int64_t since, struct error *e)
+{
+    struct reading r = {.a = a, .name = stream->name, .e = e};
+    struct buf answer = {0};
+    struct json info;
+    int64_t first = 1;
+    bool missing = false;
+    bool ok = stream_info(b, stream->name, &answer, &info, &missing, e);
+
+    if (ok)
+        json_int(json_get_path(info, "state", "first_seq", NULL), &first);
+    buf_free(&answer);
+    if (!ok && !missing)
+        return false;
+    const int64_t numbers[] = {first, stream->keep ? clock_now() / CLOCK_SECOND - stream->keep : 0};
+    ok = step(a, &a->put_stream, &r.name, 1, numbers, 2, NULL, e) && (missing || read_messages(&r, b, since));
+    buf_free(&r.hash);
+    return ok;
+}
+
+void audit_has_archive(struct audit *a)
+{
+    a->archive = true;
+}
+
+bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool stands, bool removed, int64_t received,
+                        struct error *e)
+{
+    struct reading r = {.a = a, .e = e};
+    struct event ev;
+    struct key k;
+    bool wanted;
+
+    if (!event_read(payload, len, &ev, NULL) || ev.kind != EVENT_CANONICAL)
+        return true;
+    bool ok = read_key(&r, &ev, &k, &wanted);
+    if (ok && wanted) {
+        const char *texts[] = {k.source, k.id, buf_text(&r.hash), k.removes};
+        const int64_t numbers[] = {ev.revision, stands, removed, received};
+        ok = step(a, &a->put_archive, texts, 4, numbers, 4, NULL, e);
+    }
+    free_key(&k);
+    buf_free(&r.hash);
+    return ok;
+}
+
+/* --- comparing -----------------------------------------------------------------------------------------------------
+ *
+ * ?1 and ?2: the period; ?3: whether there is an archive. A state without hash has lost the event (state_lose):
+ * its number is the next.
+ * Columns: kind, source, id, revision, removal, on_bus, in_archive, stream, sequence, hash, removed, at. */
+
+/* What was sent, or is to be sent again, is on the bus, where its stream reaches back so far, and in the archive; one
+ * that both have lost is told here, and what the bus has and the archive has not in gaps_archived. */
+#define GAPS_SENT                                                                                                      \
+    "select 0, source, id, number, removed, on_bus, in_archive, stream, sequence, null, 0, at from ("                  \
+    "select s.*, s.revision + (s.hash = '' and not s.removed) number,"                                                 \
+    " case when s.removed then exists (select 1 from bus b where b.source = s.source and b.removes = s.id)"            \
+    " else exists (select 1 from bus b where b.source = s.source and b.id = s.id"                                      \
+    " and b.revision = s.revision + (s.hash = ''))"                                                                    \
+    " end on_bus,"                                                                                                     \
+    " case when s.removed then exists (select 1 from archive a where a.source = s.source and a.removes = s.id)"        \
+    " else exists (select 1 from archive a where a.source = s.source and a.id = s.id"                                  \
+    " and a.revision = s.revision + (s.hash = ''))"                                                                    \
+    " end or coalesce(s.at < (select kept from stream where name = s.stream), 0) in_archive,"                          \
+    " (s.hash = '' and not s.removed) or s.sequence >= (select first from stream where name = s.stream) held"          \
+    " from state s where s.at >= ?1 and s.at < ?2)"                                                                    \
+    " where not on_bus and (held or (?3 and not in_archive))"
+#define GAPS_ARCHIVED                                                                                                  \
+    "select 1, source, id, revision, 0, 1, 0, stream, sequence, null, 0, at from bus b"                                \
+    " where ?3 and at >= ?1 and at < ?2 and at >= (select kept from stream where name = b.stream)"                     \
+    " and not exists (select 1 from archive a where a.source = b.source"                                               \
+    " and a.id = b.id and a.revision = b.revision)"
+/* Of each event the highest revision outside, as the archive has it where both have it. */
+#define GAPS_KNOWN                                                                                                     \
+    "select 2, o.source, o.id, o.revision, 0,"                                                                         \
+    " exists (select 1 from bus b where b.source = o.source and b.id = o.id and b.revision = o.revision),"             \
+    " archived, (select stream from bus b where b.source = o.source and b.id = o.id and b.revision = o.revision),"     \
+    " (select sequence from bus b where b.source = o.source and b.id = o.id and b.revision = o.revision),"             \
+    " o.hash, o.removed, o.at from ("                                                                                  \
+    "select *, row_number() over (partition by source, id order by revision desc, archived desc) place from ("         \
+    "select source, id, revision, hash, 0 removed, 0 archived, at from bus"                                            \
+    " where removes is null and at >= ?1 and at < ?2 union all "                                                       \
+    "select source, id, revision, hash, removed, 1, at from archive"                                                   \
+    " where removes is null and at >= ?1 and at < ?2)) o"                                                              \
+    " left join state s on s.source = o.source and s.id = o.id join source r on r.name = o.source"                     \
+    " where place = 1 and o.revision > coalesce(s.revision + (s.hash = ''), 0)"                                        \
+    " and (s.id is not null or r.remembers = 0 or o.at >= unixepoch() - r.remembers)"
+#define GAPS_REMOVED                                                                                                   \
+    "select 3, s.source, s.id, s.revision, s.removed, 0, 1, s.stream, s.sequence, null, a.removed, s.at from state s"  \
+    " join archive a on a.source = s.source and a.id = s.id and a.revision = s.revision and a.stands"                  \
+    " where ?3 and s.hash <> '' and s.at >= ?1 and s.at < ?2 and s.removed <> a.removed"                               \
+    " and (a.removed or exists (select 1 from archive m where m.source = s.source and m.removes = s.id))"
+#define GAPS_CONTENT                                                                                                   \
+    "select 4, source, id, revision, 0, 1, ?3, null, null, null, 0, 0 from ("                                          \
+    "select source, id, revision, hash from state where hash <> '' and at >= ?1 and at < ?2"                           \
+    " union all select source, id, revision, hash from bus where at >= ?1 and at < ?2"                                 \
+    " union all select source, id, revision, hash from archive where at >= ?1 and at < ?2)"                            \
+    " group by source, id, revision having count(distinct hash) > 1"
+
+bool audit_each(struct audit *a, int64_t since, int64_t until, audit_gap *each, void *closure, struct error *e)
+{
+    static const char sql[] = GAPS_SENT " union all " GAPS_ARCHIVED " union all " GAPS_KNOWN " union all " GAPS_REMOVED
+                                        " union all " GAPS_CONTENT " order by 2, 3, 4, 1";
+    sqlite3_stmt *q = NULL;
+    int result = SQLITE_ERROR;
+    bool ok = sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_bind_int64(q, 1, since / CLOCK_SECOND) == SQLITE_OK &&
+              sqlite3_bind_int64(q, 2, until / CLOCK_SECOND) == SQLITE_OK &&
+              sqlite3_bind_int(q, 3, a->archive) == SQLITE_OK;
+
+    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW) {
+        const struct gap g = {.kind = (enum gap_kind)sqlite3_column_int(q, 0),
+                              .source = (const char *)sqlite3_column_text(q, 1),
+                              .id = (const char *)sqlite3_column_text(q, 2),
+                              .revision = sqlite3_column_int64(q, 3),
+                              .removal = sqlite3_column_int(q, 4),
+                              .on_bus = sqlite3_column_int(q, 5),
+                              .in_archive = sqlite3_column_int(q, 6),
+                              .stream = (const char *)sqlite3_column_text(q, 7),
+                              .sequence = sqlite3_column_int64(q, 8),
+                              .hash = (const char *)sqlite3_column_text(q, 9),
+                              .removed = sqlite3_column_int(q, 10),
+                              .at = sqlite3_column_int64(q, 11)};
+        ok = each(closure, &g);
+    }
+    if (result != SQLITE_DONE && result != SQLITE_ROW)
+        ok = failed(a, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+bool audit_count(struct audit *a, const char *source, struct audit_counts *out, struct error *e)
+{
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(a->db,
+                                 "select (select count(*) from state where source = ?1),"
+                                 " (select count(*) from bus where source = ?1),"
+                                 " (select count(*) from archive where source = ?1)",
+                                 -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_bind_text(q, 1, source, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+
+    if (ok)
+        *out =
+            (struct audit_counts){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
+    else
+        failed(a, e);
+    sqlite3_finalize(q);
+    return ok;
+}
