@@ -12,6 +12,8 @@
 
 /* While nothing comes, so often is asked whether that was all. */
 #define QUIET_MS 100
+/* A server that is away for so long is away. */
+#define GIVE_UP_SECONDS 30
 
 struct audit {
     sqlite3 *db;
@@ -196,18 +198,24 @@ static bool read_messages(struct reading *r, struct bus *b, int64_t since)
     struct consumers *cs = consumers_open(b, r->e);
     struct consumed m;
     bool ok = cs && consumers_add(cs, &o, NULL, r->e);
+    int64_t heard = clock_monotonic();
 
     while (ok) {
-        int got = consumers_next(cs, QUIET_MS, &m, r->e);
-        if (got < 0) {
-            ok = r->e->text ? false : error_set(r->e, CENTRAL_TRY_AGAIN, "%s: interrupted", r->name);
-        } else if (got > 0) {
+        int got = consumers_next(cs, 0, &m, r->e);
+        if (bus_connected(b))
+            heard = clock_monotonic();
+        if (got == 0) {
+            if (consumers_drained(cs, r->e))
+                break;
+            if (!r->e->text && clock_monotonic() - heard > GIVE_UP_SECONDS * CLOCK_SECOND)
+                error_set(r->e, CENTRAL_UNAVAILABLE, "%s: connection lost for %d seconds", bus_url(b), GIVE_UP_SECONDS);
+            got = r->e->text ? -1 : consumers_next(cs, QUIET_MS, &m, r->e);
+        }
+        if (got > 0) {
             ok = on_message(r, &m);
             consumed_free(&m);
-        } else if (consumers_drained(cs, r->e)) {
-            break;
-        } else {
-            ok = !r->e->text;
+        } else if (got < 0) {
+            ok = r->e->text ? false : error_set(r->e, CENTRAL_TRY_AGAIN, "%s: interrupted", r->name);
         }
     }
     if (cs)

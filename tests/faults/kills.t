@@ -61,6 +61,9 @@ end_archiver() {
 fault=()
 run() {
     local pid victims victim status=0
+    # What outlived a killed central-source may hold its lock for a moment.
+    mkdir -p "$CENTRAL_STATE"
+    flock "$CENTRAL_STATE/truth.run" true
     setsid env "${fault[@]}" central-source truth --from poll.json >/dev/null 2>>source.log &
     pid=$!
     if [[ -n ${1-} ]]; then
