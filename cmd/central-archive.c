@@ -11,6 +11,7 @@
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/migrate.h"
+#include "central/prune.h"
 #include "central/signals.h"
 #include "central/stream.h"
 #include "central/tool.h"
@@ -35,7 +36,7 @@ struct options {
     char *db;
     const char *streams, *file;
     int64_t ack_wait;
-    bool migrate, once, filter;
+    bool migrate, prune, once, filter;
 };
 
 /* What stands behind a position of the batch. */
@@ -446,6 +447,26 @@ static void told_migration(void *closure, const char *name)
     line_write(out, name, strlen(name));
 }
 
+static void told_pruned(void *closure, const char *what, int64_t rows, int64_t before)
+{
+    struct buf time = {0};
+
+    (void)closure;
+    clock_put(&time, before, CLOCK_Z);
+    log_info("%s: %lld pruned, older than %s", what, (long long)rows, buf_text(&time));
+    buf_free(&time);
+}
+
+static enum central_exit prune_archive(struct archiver *p, struct db *db)
+{
+    struct error e = {0};
+    bool ok = stream_list_read(p->o.file, &p->list, &e) && migrate_check(db, NULL, &e) &&
+              prune(db, &p->list, clock_now(), told_pruned, p, &e);
+
+    db_close(db);
+    return ok ? CENTRAL_OK : log_failure(&e);
+}
+
 static enum central_exit run(struct archiver *p)
 {
     struct error e = {0};
@@ -458,6 +479,8 @@ static enum central_exit run(struct archiver *p)
         db_close(db);
         return ok ? CENTRAL_OK : log_failure(&e);
     }
+    if (p->o.prune)
+        return prune_archive(p, db);
     if (!migrate_check(db, NULL, &e)) {
         db_close(db);
         return log_failure(&e);
@@ -469,6 +492,7 @@ static enum central_exit run(struct archiver *p)
 
 static const struct argp_option options[] = {
     {"migrate", 'm', 0, 0, "Bring the database's schema up to date, name what was applied, and end", 0},
+    {"prune", 'p', 0, 0, "Delete what is older than streams.conf keeps it, tell how much, and end", 0},
     {"db", 'd', "URL", 0, "The database; default $DATABASE_URL, else as psql finds it", 0},
     {"streams", 's', "LIST", 0, "Only these streams, comma-separated; default all with the option archive", 0},
     {"file", 'f', "FILE", 0, "streams.conf to read", 0},
@@ -484,6 +508,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'm':
         o->migrate = true;
+        return 0;
+    case 'p':
+        o->prune = true;
         return 0;
     case 'd':
         o->db = mem_string(arg);
@@ -514,6 +541,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--streams, --file, --once and --ack-wait are of JetStream, - is standard input");
         if (o->migrate && (o->filter || o->streams || o->file || o->once || o->ack_wait))
             argp_error(state, "--migrate stands alone (with --db)");
+        if (o->prune && (o->migrate || o->filter || o->streams || o->once || o->ack_wait))
+            argp_error(state, "--prune stands alone (with --db and --file)");
         if (!o->ack_wait)
             o->ack_wait = ACK_WAIT_SECONDS;
         return 0;

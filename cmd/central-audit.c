@@ -27,7 +27,7 @@ struct source {
 struct tool {
     char **names;
     size_t name_count;
-    const char *url;
+    char *url;
     int64_t since, grace;
     bool repair, learn, no_archive, json, quiet;
     struct source *sources;
@@ -365,7 +365,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case 'd':
-        t->url = arg;
+        t->url = mem_string(arg);
+        /* Others can read our arguments, and it may hold a password. */
+        memset(arg, '*', strlen(arg));
         return 0;
     case 'g':
         t->grace = tool_duration(state, "--grace", arg);
@@ -421,6 +423,7 @@ int main(int argc, char **argv)
     line_writer_open(&t.out, STDOUT_FILENO);
     enum central_exit status = run(&t);
     free(named);
+    free(t.url);
     buf_free(&t.line);
     return tool_end(&t.out, status);
 }

@@ -155,6 +155,8 @@ for _ in 1 2 3; do ok 'a poll after the last fault' run; done
 end_archiver TERM
 exits 0 'the archiver catches up' central-archive --once --ack-wait 2s
 
+exits 0 'state, bus and archive hold the same' central-audit --grace 0s truth
+
 diag "$killed stages killed, $termed ended by SIGTERM, $at_calls at a system call of $(wc -l <calls) kinds; $archivers archivers, $nats nats-servers, $postgres databases over $poll polls of $ids ids in $((SECONDS - start)) s"
 ask() { psql -XAtqc "$1"; }
 diag "$(ask 'select (select count(*) from events) + (select count(*) from events_history)') versions of events in the archive"
