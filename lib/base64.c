@@ -7,7 +7,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 bool base64_decode(const char *text, size_t len, struct buf *out)
 {
-    size_t padding = len && text[len - 1] == '=' ? 1 + (len > 1 && text[len - 2] == '=') : 0;
+    size_t padding = len && text[len - 1] == '=' ? (len > 1 && text[len - 2] == '=' ? 2 : 1) : 0;
     uint32_t bits = 0;
 
     if (len % 4)
@@ -20,8 +20,8 @@ bool base64_decode(const char *text, size_t len, struct buf *out)
         bits = bits << 6 | (uint32_t)(at - alphabet);
         if (i % 4 != 3)
             continue;
-        for (size_t k = 0; k < 3 - (i + 1 == len ? padding : 0); k++)
-            buf_add_char(out, (char)(bits >> (16 - 8 * k) & 0xff));
+        const char bytes[3] = {(char)(bits >> 16 & 0xff), (char)(bits >> 8 & 0xff), (char)(bits & 0xff)};
+        buf_add(out, bytes, i + 1 == len ? 3 - padding : 3);
     }
     return true;
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 migrate() {
     local file
-    for file in "$top"/sql/*.sql; do
+    for file in "$top"/sql/[0-9]*.sql; do
         PGOPTIONS='-c client_min_messages=warning' sql -1 -f "$file" >/dev/null || return 1
     done
 }

@@ -126,10 +126,10 @@ size() { stat -c '%n %s' state/*; }
 before=$(size)
 for ((i = 0; i < POLLS; i++)); do
     poll
-    passed >>passed
+    passed >>ids
 done
 is "$(size)" "$before" "polled $POLLS times unchanged, no file grows"
-is "$(tr -d ' \n' <passed)" '' '... and nothing but the report passes'
+is "$(tr -d " \n" <ids)" '' '... and nothing but the report passes'
 is "$(sqlite3 state/fires.db 'pragma user_version')" 2 'the layout has a version'
 sqlite3 state/fires.db 'pragma user_version = 99'
 exits 78 'a layout from the future' central-changes <sent
