@@ -54,11 +54,11 @@ exits 0 'roles.sql' psql -Xq -v ON_ERROR_STOP=1 -f "$top/sql/roles.sql"
 exits 0 '... again' psql -Xq -v ON_ERROR_STOP=1 -f "$top/sql/roles.sql"
 ask 'create role archiver login; grant central_archiver to archiver; create role reader login; grant central_reader to reader'
 as() { env PGUSER="$1" "${@:2}"; }
-event another 2023-05-05T00:00:00 >another
-exits 0 'the archiver archives' as archiver central-archive - <another
+event another 2023-05-05T00:00:00 >another.nd
+exits 0 'the archiver archives' as archiver central-archive - <another.nd
 is "$(ask "select tableoid::regclass from events where id = 'another'")" events_2023_05 '... into a partition made for it'
-{ event another 2023-07-05T00:00:00 2; event "another:removed" "$now" 1 another; echo '{"no": "event"}'; } >more
-exits 0 '... revisions that move, removals and rejects' as archiver central-archive - <more
+{ event another 2023-07-05T00:00:00 2; event "another:removed" "$now" 1 another; echo '{"no": "event"}'; } >more.nd
+exits 0 '... revisions that move, removals and rejects' as archiver central-archive - <more.nd
 is "$(ask "select removed is not null from events where id = 'another'") $(ask "select count(*) from events_rejected")" 't 2' '... all of them'
 exits 77 '... and does not prune' as archiver central-archive --prune --file streams.conf
 for sql in 'drop table events' 'truncate events' 'alter table events add x int' 'delete from events_rejected' 'create table mine (x int)'; do
@@ -72,5 +72,5 @@ for sql in "delete from events" "update events set removed = now()" "insert into
     "select central_prune('', now())" "select central_ensure_partition('2020-01-01')"; do
     not_ok "the reader cannot: $sql" as reader psql -XAtqc "$sql"
 done
-exits 77 '... nor archive' as reader central-archive - <another
+exits 77 '... nor archive' as reader central-archive - <another.nd
 done_testing
