@@ -92,6 +92,10 @@ at=0
 kill_at_call() {
     local stage class of mode=kill
     if [[ ! -s calls ]]; then
+        # What this poll says must be seen before the next.
+        for ((tries = 0; tries < 20; tries++)); do
+            if run; then break; fi
+        done
         step $((++poll))
         fault=("LD_PRELOAD=$preload" "FAULT_COUNT=$tmp/counts")
         # Counted in a run that came to its end.
@@ -99,15 +103,22 @@ kill_at_call() {
             rm -f counts
             if run; then break; fi
         done
+        end_archiver KILL
+        env "${fault[@]}" central-archive --once --ack-wait 2s 2>>archive.log || true
         fault=()
-        grep -E '^central-(fetch|normalize|changes|publish|commit) (write|fsync|rename|connect|open|read|send|recv) [1-9]' counts >calls
+        grep -E '^central-(fetch|normalize|changes|publish|commit|archive) (write|fsync|rename|connect|open|read|send|recv) [1-9]' counts >calls
     fi
     read -r stage class of < <(sed -n "$((at % $(wc -l <calls) + 1))p" calls)
     at=$((at + 1))
     ((at % 4)) || mode=term
     rm -f hit
     fault=("LD_PRELOAD=$preload" "FAULT_TOOL=$stage" "FAULT_CALL=$class" "FAULT_N=$((RANDOM % of + 1))" "FAULT_MODE=$mode" "FAULT_HIT=$tmp/hit")
-    run || true
+    if [[ $stage == central-archive ]]; then
+        end_archiver KILL
+        env "${fault[@]}" central-archive --once --ack-wait 2s 2>>archive.log || true
+    else
+        run || true
+    fi
     fault=()
     if [[ -e hit ]]; then at_calls=$((at_calls + 1)); fi
 }

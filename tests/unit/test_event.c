@@ -834,6 +834,42 @@ static void refuses_bad_reports(void **state)
     }
 }
 
+static void receipts_come_and_go(void **state)
+{
+    static const char *const bad[] = {"\"centralstream\":\"S\"",
+                                      "\"centralsequence\":\"7\"",
+                                      "\"centralstream\":\"S\",\"centralsequence\":7",
+                                      "\"centralstream\":\"S\",\"centralsequence\":\"-7\"",
+                                      "\"centralstream\":\"S\",\"centralsequence\":\"12345678901234567890\"",
+                                      "\"centralstream\":\"\",\"centralsequence\":\"7\""};
+    struct buf with = {0}, bare = {0};
+    struct event ev;
+    struct error e = {0};
+
+    (void)state;
+    char *line = mem_format("%.*s \t} ", (int)strlen(line_of_parts) - 1, line_of_parts);
+    event_put_receipt(&with, line, strlen(line), "CENTRAL_QUAKE", UINT64_C(9007199254740993));
+    free(line);
+    if (!event_read(with.data, with.len, &ev, &e))
+        fail_msg("%s: %s", buf_text(&with), e.text);
+    assert_true(json_equals(ev.stream, "CENTRAL_QUAKE"));
+    assert_true(ev.sequence == UINT64_C(9007199254740993));
+    event_put_bare(&bare, &ev);
+    assert_string_equal(buf_text(&bare), line_of_parts);
+    assert_true(event_read(bare.data, bare.len, &ev, &e));
+    assert_false(json_exists(ev.stream));
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        line = mem_format("%.*s,%s}", (int)strlen(line_of_parts) - 1, line_of_parts, bad[i]);
+        if (event_read(line, strlen(line), &ev, &e))
+            fail_msg("%s: accepted", bad[i]);
+        assert_non_null(strstr(e.text, "centralstream"));
+        error_free(&e);
+        free(line);
+    }
+    buf_free(&with);
+    buf_free(&bare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -852,6 +888,7 @@ int main(void)
         cmocka_unit_test(rejects_always_get_through),
         cmocka_unit_test(adds_counts_to_a_report),
         cmocka_unit_test(refuses_bad_reports),
+        cmocka_unit_test(receipts_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* csv.h, xml.h, charset.h: other formats as JSON. */
+/* csv.h, xml.h, charset.h: other formats as JSON; base64.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "central/base64.h"
 #include "central/csv.h"
 #include "central/json.h"
 #include "central/mem.h"
@@ -126,12 +127,40 @@ static void bounds_xml(void **state)
     buf_free(&out);
 }
 
+static void base64_reads_what_it_should(void **state)
+{
+    /* RFC 4648 §10 */
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"Zg==", "f"},
+                                           {"Zm8=", "fo"},
+                                           {"Zm9v", "foo"},
+                                           {"Zm9vYg==", "foob"},
+                                           {"Zm9vYmE=", "fooba"},
+                                           {"Zm9vYmFy", "foobar"},
+                                           {"+/+/", "\xfb\xff\xbf"}};
+    static const char *const bad[] = {"Z", "Zg=", "Zg", "Z===", "====", "Zm9v\n", "Zm-v", "Zg==Zg==", "=m9v"};
+    struct buf out = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        buf_clear(&out);
+        if (!base64_decode(pairs[i][0], strlen(pairs[i][0]), &out))
+            fail_msg("%s was refused", pairs[i][0]);
+        assert_string_equal(buf_text(&out), pairs[i][1]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (base64_decode(bad[i], strlen(bad[i]), &out))
+            fail_msg("%s was taken", bad[i]);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_csv),
         cmocka_unit_test(reads_xml),
         cmocka_unit_test(bounds_xml),
+        cmocka_unit_test(base64_reads_what_it_should),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
