@@ -114,13 +114,15 @@ static bool read_archive(struct tool *t, struct error *e)
 static bool read_streams(struct tool *t, struct error *e)
 {
     struct stream_list list = {0};
-    bool ok = stream_list_read(NULL, &list, e);
-    /* A source that never told its stream may be in any. */
-    bool all = ok && audit_names_none(t->audit);
+    bool all, named, ok = stream_list_read(NULL, &list, e) && audit_names_none(t->audit, &all, e);
 
-    for (size_t i = 0; ok && i < list.count; i++)
-        if (list.at[i].archived && (all || audit_names_stream(t->audit, list.at[i].name)))
+    for (size_t i = 0; ok && i < list.count; i++) {
+        if (!list.at[i].archived || !(ok = audit_names_stream(t->audit, list.at[i].name, &named, e)))
+            continue;
+        /* A source that never told its stream may be in any. */
+        if (all || named)
             ok = audit_read_stream(t->audit, t->bus, &list.at[i], t->since > SLACK ? t->since - SLACK : 0, e);
+    }
     stream_list_free(&list);
     return ok;
 }

@@ -32,6 +32,7 @@ struct changes {
     size_t held_lines;
     struct source *now;    /* while removals are made */
     struct error *failure; /* what ended that */
+    bool unmade;           /* a removal that its adapter could not make */
 };
 
 /* Numbers noted in one transaction at most; the end of a poll, and of what is at hand, ends one too. */
@@ -272,8 +273,9 @@ static bool remove_missing(void *closure, const char *id, int64_t revision, cons
     buf_clear(&c->scratch);
     if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, e) ||
         !event_read(c->scratch.data, c->scratch.len, &ev, e)) {
-        log_error("%s: %s: %s", state_source(s->state), id, e->text);
+        log_error("%s: %s: its removal: %s", state_source(s->state), id, e->text);
         error_free(e);
+        c->unmade = true;
         return true;
     }
     s->removed++;
@@ -396,6 +398,8 @@ int main(int argc, char **argv)
     line_writer_open(&c.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     struct error e = {0};
+    if (c.unmade)
+        status = error_worse(status, CENTRAL_REJECTED);
     if (!settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
     for (size_t i = 0; i < c.count; i++)

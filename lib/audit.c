@@ -122,27 +122,31 @@ bool audit_read_state(struct audit *a, const char *source, struct state *s, int6
     return step(a, &a->put_source, &source, 1, &remembers, 1, NULL, e) && (!s || state_each_sent(s, on_sent, &r, e));
 }
 
-/* True when the query, with a text for its ?1 (NULL: none), has a row. */
-static bool any(const struct audit *a, const char *sql, const char *text)
+/* *yes: the query, with a text for its ?1 (NULL: none), has a row. */
+static bool any(struct audit *a, const char *sql, const char *text, bool *yes, struct error *e)
 {
     sqlite3_stmt *q = NULL;
-    bool found = sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
-                 (!text || sqlite3_bind_text(q, 1, text, -1, SQLITE_STATIC) == SQLITE_OK) &&
-                 sqlite3_step(q) == SQLITE_ROW;
+    int result = SQLITE_ERROR;
 
+    if (sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
+        (!text || sqlite3_bind_text(q, 1, text, -1, SQLITE_STATIC) == SQLITE_OK))
+        result = sqlite3_step(q);
+    *yes = result == SQLITE_ROW;
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        failed(a, e);
     sqlite3_finalize(q);
-    return found;
+    return result == SQLITE_ROW || result == SQLITE_DONE;
 }
 
-bool audit_names_stream(const struct audit *a, const char *stream)
+bool audit_names_stream(struct audit *a, const char *stream, bool *yes, struct error *e)
 {
-    return any(a, "select 1 from state where stream = ?1 limit 1", stream);
+    return any(a, "select 1 from state where stream = ?1 limit 1", stream, yes, e);
 }
 
-bool audit_names_none(const struct audit *a)
+bool audit_names_none(struct audit *a, bool *yes, struct error *e)
 {
     return any(a, "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
-               NULL);
+               NULL, yes, e);
 }
 
 /* An event of one of the sources: its key columns. */

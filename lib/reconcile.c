@@ -63,9 +63,11 @@ static bool compare(struct bus *b, struct state *s, int64_t *lost, struct error 
     struct losing l = {.state = s, .e = e};
     bool ok = a && stream_list_read(NULL, &list, e) && audit_read_state(a, state_source(s), s, 0, e);
 
-    for (size_t i = 0; ok && i < list.count; i++)
-        if (audit_names_stream(a, list.at[i].name))
-            ok = audit_read_stream(a, b, &list.at[i], 0, e);
+    for (size_t i = 0; ok && i < list.count; i++) {
+        bool named;
+        ok =
+            audit_names_stream(a, list.at[i].name, &named, e) && (!named || audit_read_stream(a, b, &list.at[i], 0, e));
+    }
     ok = ok && state_begin(s, e) && audit_each(a, 0, INT64_MAX, lose, &l, e) &&
          state_rewind(s, l.oldest ? l.oldest : clock_now() / CLOCK_SECOND, e) && state_commit(s, e);
     state_rollback(s);

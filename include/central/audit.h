@@ -21,9 +21,9 @@ void audit_close(struct audit *a);
 /* Reads the state of a source; s NULL: it has none. remembers: for so many seconds after an id was last seen its state
  * knows it (0: for ever). */
 bool audit_read_state(struct audit *a, const char *source, struct state *s, int64_t remembers, struct error *e);
-/* Whether any of the states names this stream, and whether one of them names none. */
-bool audit_names_stream(const struct audit *a, const char *stream);
-bool audit_names_none(const struct audit *a);
+/* *yes: any of the states names this stream; one of them names none. */
+bool audit_names_stream(struct audit *a, const char *stream, bool *yes, struct error *e);
+bool audit_names_none(struct audit *a, bool *yes, struct error *e);
 /* Reads what the stream holds of these sources, from that time on (clock.h; 0: all). A stream that is not there holds
  * nothing. */
 bool audit_read_stream(struct audit *a, struct bus *b, const struct stream *stream, int64_t since, struct error *e);

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
 
 points=${POINTS:-3} malloc_points=${MALLOC_POINTS:-${POINTS:-3}}
-only=${ONLY:-fetch poll normalize changes publish commit subscribe durable archive once query apply set}
+only=${ONLY:-fetch poll normalize changes publish commit reconcile learn subscribe durable archive once query apply set}
 preload=$(dirname "$(type -P central-fetch)")/../tests/preload.so
 [[ -e $preload ]] || skip_all 'no build/tests/preload.so (make tests)'
 preload=$(readlink -f "$preload")
@@ -41,7 +41,7 @@ fi
 feed() { jq -nc '{features: [$ARGS.positional[] | split(":") | {id: .[0], properties: {mag: (.[1] | tonumber), time: 1795000000000}}]}' --args "$@"; }
 chain() { central-fetch quakes --from "$1" 2>/dev/null | central-normalize 2>/dev/null; }
 
-case " $only " in *' publish '* | *' subscribe '* | *' durable '* | *' once '* | *' apply '*) start_nats ;; esac
+case " $only " in *' publish '* | *' reconcile '* | *' learn '* | *' subscribe '* | *' durable '* | *' once '* | *' apply '*) start_nats ;; esac
 case " $only " in *' archive '* | *' once '* | *' query '*) start_postgres ;; esac
 if [[ -n ${NATS_URL-} ]]; then
     printf 'CENTRAL_QUAKE central.quake.> 7d 64MiB archive\nCENTRAL_META central.meta.> 1d 64MiB\n' >streams.conf
@@ -76,6 +76,8 @@ declare -A tools=(
     [changes]=central-changes
     [publish]=central-publish
     [commit]=central-commit
+    [reconcile]=central-commit
+    [learn]=central-audit
     [subscribe]=central-subscribe
     [durable]=central-subscribe
     [archive]=central-archive
@@ -113,6 +115,22 @@ commit_fresh() { state_fresh; central-changes <golden/canonical >golden/again 2>
 commit_run() { "$@" central-commit --quiet <golden/again; }
 commit_outcome() { sqlite3 state/quakes.db 'select id || iif(revision > 1, "@" || revision, "") || iif(removed, " removed", "") from sent; select count, last_success > 0 from source; select count(*) from cursor'; }
 commit_durable() { jq -r 'select(.data.removes) | .data.removes + " removed"' out; jq -r 'select(.centralcategory and .data.removes == null) | .id' out; }
+
+# What its stream does not hold.
+reconcile_fresh() {
+    state_fresh
+    sqlite3 state/quakes.db "update sent set stream = 'CENTRAL_QUAKE', sequence = 999999999;
+        insert into newest values ('CENTRAL_QUAKE', 999999999, 'a')"
+}
+reconcile_run() { "$@" central-commit --reconcile quakes; }
+reconcile_outcome() { sqlite3 state/quakes.db 'select id, hash, revision, sequence from sent; select * from newest'; }
+
+learn_fresh() {
+    rm -rf state
+    lines | central-publish --quiet
+}
+learn_run() { "$@" central-audit --learn --no-archive --quiet quakes; }
+learn_outcome() { sqlite3 state/quakes.db "select id, revision, removed, hash <> '' from sent where id like '%-$attempt'"; }
 
 subscribe_fresh() {
     [[ ! -e golden/told ]] || return 0

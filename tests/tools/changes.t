@@ -146,6 +146,18 @@ is "$(passed)" '' 'a state of an older layout is taken over'
 is "$(sqlite3 state/fires.db 'pragma user_version')" 2 '... and brought up to date'
 is "$(sent_rows)" "$rows" '... with all that it knows'
 
+# A removal that the adapter cannot make is not passed over in silence.
+cp "$CENTRAL_ADAPTERS/fires.jq" whole.jq
+sed -i 's/^def removed: .*/def removed: error("none") | {/' "$CENTRAL_ADAPTERS/fires.jq"
+feed "${many[@]:1:14}" x:1 y:1 n:1
+poll
+central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null >normalized
+exits 65 'a removal that cannot be made' central-changes <normalized
+like "$(cat err)" 'fires: m1: its removal: .*none' '... says why'
+cp whole.jq "$CENTRAL_ADAPTERS/fires.jq"
+feed "${many[@]:0:15}" x:1 y:1 n:1
+poll
+
 # The cursor moves only behind what is durable.
 consumed() { sqlite3 state/fires.db 'select last_success from source'; }
 sqlite3 state/fires.db 'update source set last_success = 5'
