@@ -20,6 +20,7 @@ struct state {
     sqlite3 *db;
     char *source, *path, *kind;
     int64_t count;
+    bool begun; /* a transaction, and not committed since */
     struct statement {
         const char *sql;
         sqlite3_stmt *at;
@@ -386,23 +387,29 @@ int64_t state_count(const struct state *s)
 
 bool state_begin(struct state *s, struct error *e)
 {
-    return run(s, "begin immediate", e);
+    s->begun = run(s, "begin immediate", e);
+    return s->begun;
 }
 
+/* SQLite may have ended it by itself, when memory or the disk was full: then this fails, as it must. */
 bool state_commit(struct state *s, struct error *e)
 {
-    return run(s, "commit", e);
+    bool ok = run(s, "commit", e);
+
+    s->begun = !sqlite3_get_autocommit(s->db);
+    return ok;
 }
 
 bool state_open_transaction(const struct state *s)
 {
-    return !sqlite3_get_autocommit(s->db);
+    return s->begun;
 }
 
 void state_rollback(struct state *s)
 {
-    if (state_open_transaction(s))
+    if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
+    s->begun = false;
 }
 
 /* --- statements ----------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ int64_t state_count(const struct state *s);
 bool state_begin(struct state *s, struct error *e);
 bool state_commit(struct state *s, struct error *e);
 void state_rollback(struct state *s);
+/* Begun and neither committed nor rolled back by us: state_commit says whether what was written is durable. */
 bool state_open_transaction(const struct state *s);
 
 /* --- for central-changes ---
