@@ -107,8 +107,9 @@ static void keep(struct answer *a, struct brief *b)
     a->at[(a->first + a->count++) % HISTORY_MAX] = b;
 }
 
-static bool on_row(void *closure, struct json envelope)
+static bool on_row(void *closure, const struct archived *row)
 {
+    const struct json envelope = row->envelope;
     struct answer *a = closure;
     struct event ev;
 
