@@ -83,26 +83,37 @@ static struct source *source_of(struct changes *c, const struct event *ev, struc
     return &c->sources[i];
 }
 
+static char *removal_key(const char *id)
+{
+    return mem_format("removal of %s", id);
+}
+
 /* An event that is itself a removal (the source said so): it stands when what it removes stands. */
 static bool pass_removal(struct changes *c, struct source *s, const struct event *ev, struct error *e)
 {
-    struct state_sent sent;
-    char *target = json_string(ev->removes);
-    bool first, same, ok = state_find(s->state, target, &sent, e);
+    struct state_sent sent, before = {0};
+    char *target = json_string(ev->removes), *key = removal_key(target);
+    bool first, same, found, ok = state_find(s->state, target, &sent, e);
 
     /* Seen all the same: what its source calls past is not missing. */
     ok = ok && state_see(s->state, target, "", &first, &same, e);
-    free(target);
-    if (!ok)
-        return false;
-    if (!sent.known || sent.removed || !first) {
-        s->unchanged++;
-        return true;
-    }
-    s->removed++;
+    bool removes = ok && sent.known && !sent.removed && first;
     buf_clear(&c->scratch);
-    event_put_revision(&c->scratch, ev, 1, sent.revision);
-    return write_line(c, c->scratch.data, c->scratch.len, e);
+    if (removes) {
+        /* One that was written and not recorded is written again as it was: its id holds a time. */
+        ok = state_find(s->state, key, &before, e);
+        if (ok && before.issued_revision == sent.revision && before.issued_hash[0] == '{') {
+            ok = state_issued(s->state, key, &c->scratch, &found, e);
+        } else if (ok) {
+            event_put_revision(&c->scratch, ev, 1, sent.revision);
+            ok = state_issue(s->state, key, buf_text(&c->scratch), sent.revision, e);
+        }
+    }
+    free(target);
+    free(key);
+    s->removed += ok && removes;
+    s->unchanged += ok && !removes;
+    return ok && (!removes || write_line(c, c->scratch.data, c->scratch.len, e));
 }
 
 /* Two records of one answer under one id that differ: which one counts nobody can tell. The first does; the other is a
@@ -135,11 +146,6 @@ static bool reject_twin(struct changes *c, struct source *s, const struct event 
     free(id);
     free(event_id);
     return ok;
-}
-
-static char *removal_key(const char *id)
-{
-    return mem_format("removal of %s", id);
 }
 
 /* False in *none when a removal of this revision was written and may be out, though it is not recorded: then the event

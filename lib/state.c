@@ -480,6 +480,16 @@ bool state_issue(struct state *s, const char *id, const char *hash, int64_t revi
     return put(s, &s->issue, texts, 2, &revision, 1, e);
 }
 
+bool state_issued(struct state *s, const char *id, struct buf *out, bool *found, struct error *e)
+{
+    if (!step(s, &s->issued, &id, 1, NULL, 0, found, e))
+        return false;
+    if (*found)
+        buf_add_text(out, (const char *)sqlite3_column_text(s->issued.at, 0));
+    sqlite3_reset(s->issued.at);
+    return true;
+}
+
 bool state_settle(struct state *s, struct error *e)
 {
     int64_t count;

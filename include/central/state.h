@@ -77,6 +77,8 @@ bool state_see(struct state *s, const char *id, const char *hash, bool *first, b
  * is written. */
 bool state_issue(struct state *s, const char *id, const char *hash, int64_t revision, struct error *e);
 bool state_settle(struct state *s, struct error *e);
+/* Appends what state_issue was told as the content, whole; *found false: nothing was. */
+bool state_issued(struct state *s, const char *id, struct buf *out, bool *found, struct error *e);
 /* Keeps what a removal of id will need (JSON text); state_end_poll writes it for a snapshot. */
 bool state_observe(struct state *s, const char *id, const char *last, struct error *e);
 /* True in *known when this reject was sent before. */

@@ -146,6 +146,36 @@ is "$(passed)" '' 'a state of an older layout is taken over'
 is "$(sqlite3 state/fires.db 'pragma user_version')" 2 '... and brought up to date'
 is "$(sent_rows)" "$rows" '... with all that it knows'
 
+# A removal that its source tells: written and not recorded it is written again as it was.
+cat >adapters/ends.jq <<'J'
+def about: {name: "ends", title: "ends", every: 10, kind: "snapshot", keep: "14d"};
+def requests: {url: "http://127.0.0.1:1/"};
+def items: .records[];
+def event: if .v == "over" then
+    {id: "\(.id):removed:\(fetched)", category: "fire.x.removed", subject: ["fire", "x", "removed"], time: fetched, severity: 0,
+     data: {reason: "over"}, removes: {id}}
+  else {id, category: "fire.x", subject: ["fire", "x"], time: 1795000000000, severity: 1, data: {v}} end;
+J
+ends() { central-fetch ends --from answer --now 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null; }
+feed a:1 b:1
+ends | central-commit --quiet >/dev/null
+feed a:over b:1 c:over
+ends >first
+is "$(jq -r 'select(.data.removes) | [.data.removes, .data.removes_revision] | join(" ")' first)" 'a 1' 'a removal that the source tells, of what was sent'
+# The time in its id is of the millisecond, or the second.
+wait_for 5 bash -c '[[ $(date +%s) != "$0" ]]' "$(date +%s)"
+ends >again
+is "$(jq -c 'select(.data.removes)' again)" "$(jq -c 'select(.data.removes)' first)" '... not recorded, it is written again as it was'
+feed a:1 b:1
+ends >sent
+is "$(jq -r 'select(.centralcategory) | .id' sent)" 'a@2' '... and what is back meanwhile is a revision'
+central-commit --quiet <sent >/dev/null
+feed a:over b:1
+ends | central-commit --quiet >sent
+is "$(jq -r 'select(.data.removes) | .data.removes_revision' sent)" 2 '... whose removal is another'
+ends | central-commit --quiet >sent
+is "$(jq -r 'select(.centralcategory) | .id' sent)" '' '... once'
+
 # A removal that the adapter cannot make is not passed over in silence.
 cp "$CENTRAL_ADAPTERS/fires.jq" whole.jq
 sed -i 's/^def removed: .*/def removed: error("none") | {/' "$CENTRAL_ADAPTERS/fires.jq"
