@@ -298,7 +298,8 @@ static bool take_said(struct program *p)
 static enum central_exit run_screen(struct program *p, struct error *e)
 {
     int64_t delay = (int64_t)(p->delay * 1e6), drawn = 0, taken = 0, pictures = 0;
-    bool plain = p->plain || (getenv("NO_COLOR") && *getenv("NO_COLOR"));
+    const char *no_color = getenv("NO_COLOR");
+    bool plain = p->plain || (no_color && *no_color);
 
     if (!screen_open(!plain, e))
         return e->status;

@@ -127,6 +127,8 @@ reconcile_outcome() { sqlite3 state/quakes.db 'select id, hash, revision, sequen
 
 learn_fresh() {
     rm -rf state
+    # It reads all that the stream holds.
+    request STREAM.PURGE.CENTRAL_QUAKE
     lines | central-publish --quiet
 }
 learn_run() { "$@" central-audit --learn --no-archive --quiet quakes; }
