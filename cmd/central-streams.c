@@ -7,10 +7,8 @@
 #include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
-#include "central/stream.h"
+#include "central/stream_view.h"
 #include "central/tool.h"
-
-#define NANOSECONDS INT64_C(1000000000)
 
 struct streams {
     const char *file;
@@ -20,31 +18,9 @@ struct streams {
     struct bus *bus;
     struct stream_list list;
     struct buf out; /* one result */
-    size_t shown;   /* streams, by list */
+    struct table table;
+    size_t shown; /* streams, by list */
 };
-
-/* One stream as the server has it. */
-struct look {
-    struct buf answer, diff;
-    struct json info;
-    bool missing;
-    size_t differing;
-};
-
-static bool look_at(struct streams *s, const struct stream *st, struct look *l, struct error *e)
-{
-    *l = (struct look){0};
-    if (!stream_info(s->bus, st->name, &l->answer, &l->info, &l->missing, e) && !l->missing)
-        return false;
-    l->differing = stream_diff(st, l->missing ? json_absent : l->info, &l->diff);
-    return true;
-}
-
-static void look_free(struct look *l)
-{
-    buf_free(&l->answer);
-    buf_free(&l->diff);
-}
 
 static bool chosen(const struct streams *s, const char *name)
 {
@@ -54,239 +30,64 @@ static bool chosen(const struct streams *s, const char *name)
     return s->name_count == 0;
 }
 
-static int64_t state_int(struct json info, const char *name)
-{
-    int64_t n = 0;
-
-    json_int(json_get_path(info, "state", name, NULL), &n);
-    return n;
-}
-
-/* When the newest message came; 0: none. */
-static int64_t newest(struct json info)
-{
-    struct json v = json_get_path(info, "state", "last_ts", NULL);
-    int64_t time = 0;
-
-    if (state_int(info, "messages") == 0 || json_kind(v) != JSON_STRING || !clock_parse(v.at + 1, v.len - 2, &time))
-        return 0;
-    return time;
-}
-
 static void put_line(struct streams *s)
 {
     puts(buf_text(&s->out));
     buf_clear(&s->out);
 }
 
-/* The differing fields as an array of strings. */
-static void put_diff(struct buf *out, const struct buf *diff)
-{
-    const char *at = diff->data;
-
-    json_put_name(out, "drift");
-    json_begin(out, '[');
-    while (at && *at) {
-        size_t n = strcspn(at, "\n");
-        json_put_string(out, at, n);
-        at += n + (at[n] != '\0');
-    }
-    json_end(out, ']');
-}
-
-static void put_json(struct streams *s, const struct stream *st, const struct look *l)
-{
-    json_begin(&s->out, '{');
-    json_put_member_text(&s->out, "name", st->name);
-    json_put_member_bool(&s->out, "exists", !l->missing);
-    json_put_member_bool(&s->out, "in_streams_conf", true);
-    json_put_name(&s->out, "subjects");
-    json_begin(&s->out, '[');
-    for (size_t i = 0; i < st->subject_count; i++)
-        json_put_text(&s->out, st->subjects[i]);
-    json_end(&s->out, ']');
-    json_put_member_int(&s->out, "max_age_seconds", st->max_age);
-    json_put_member_int(&s->out, "max_bytes", st->max_bytes);
-    json_put_member_bool(&s->out, "archive", st->archived);
-    json_put_member_bool(&s->out, "top", st->top);
-    if (!l->missing) {
-        json_put_member_int(&s->out, "messages", state_int(l->info, "messages"));
-        json_put_member_int(&s->out, "bytes", state_int(l->info, "bytes"));
-        json_put_member_int(&s->out, "first_seq", state_int(l->info, "first_seq"));
-        json_put_member_int(&s->out, "last_seq", state_int(l->info, "last_seq"));
-        json_put_member(&s->out, "last_time",
-                        newest(l->info) ? json_get_path(l->info, "state", "last_ts", NULL) : json_absent);
-        json_put_member_int(&s->out, "consumers", state_int(l->info, "consumer_count"));
-    }
-    put_diff(&s->out, &l->diff);
-    json_end(&s->out, '}');
-    put_line(s);
-}
-
 /* --- list --------------------------------------------------------------------------------------------------------- */
 
-enum { NAME, SUBJECTS, MESSAGES, BYTES, NEWEST, MAX_AGE, MAX_BYTES, CONFIGURATION, COLUMNS };
-
-struct row {
-    struct buf cell[COLUMNS];
-};
-
-struct table {
-    struct row *at;
-    size_t count;
-};
-
-/* A new row, of empty cells. */
-static struct row *add_row(struct table *t)
-{
-    t->at = mem_resize(t->at, (t->count + 1) * sizeof *t->at);
-    t->at[t->count] = (struct row){0};
-    return &t->at[t->count++];
-}
-
-/* Columns as wide as what is in them; the last one ends the line. Frees the rows. */
+/* Lines that are whole already. */
 static void put_table(struct streams *s, struct table *t)
 {
-    static const bool right[COLUMNS] = {
-        [MESSAGES] = true, [BYTES] = true, [NEWEST] = true, [MAX_AGE] = true, [MAX_BYTES] = true};
-    int width[COLUMNS] = {0};
-
-    for (size_t i = 0; i < t->count; i++)
-        for (size_t k = 0; k < COLUMNS; k++)
-            if (width[k] < (int)t->at[i].cell[k].len)
-                width[k] = (int)t->at[i].cell[k].len;
-    for (size_t i = 0; i < t->count; i++) {
-        for (size_t k = 0; k < COLUMNS; k++) {
-            const char *text = buf_text(&t->at[i].cell[k]);
-            if (k == CONFIGURATION)
-                buf_add_text(&s->out, text);
-            else
-                buf_add_format(&s->out, right[k] ? "%*s  " : "%-*s  ", width[k], text);
-        }
-        put_line(s);
-        for (size_t k = 0; k < COLUMNS; k++)
-            buf_free(&t->at[i].cell[k]);
-    }
-    free(t->at);
-    *t = (struct table){0};
+    table_put(t, &s->out);
+    fputs(buf_text(&s->out), stdout);
+    buf_clear(&s->out);
 }
 
-/* For a person: three digits tell enough. */
-static void put_size(struct buf *out, int64_t bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double n = (double)bytes;
-    size_t unit = 0;
-
-    for (; n >= 1000 && unit < 4; unit++)
-        n /= 1024;
-    buf_add_format(out, unit && n < 99.95 ? "%.1f%s" : "%.0f%s", n, units[unit]);
-}
-
-static void fill_row(struct row *r, const struct stream *st, const struct look *l)
-{
-    struct json config = json_get(l->info, "config");
-    int64_t last = l->missing ? 0 : newest(l->info), max_age = st->max_age, max_bytes = st->max_bytes;
-
-    buf_add_text(&r->cell[NAME], st->name);
-    for (size_t i = 0; i < st->subject_count; i++)
-        buf_add_format(&r->cell[SUBJECTS], i ? ",%s" : "%s", st->subjects[i]);
-    buf_add_text(&r->cell[CONFIGURATION], l->missing     ? "missing"
-                                          : l->differing ? "differs (central-streams diff)"
-                                                         : "as streams.conf");
-    if (l->missing)
-        return;
-    /* What counts is what the server has. */
-    if (json_int(json_get(config, "max_age"), &max_age))
-        max_age /= NANOSECONDS;
-    json_int(json_get(config, "max_bytes"), &max_bytes);
-    buf_add_format(&r->cell[MESSAGES], "%lld", (long long)state_int(l->info, "messages"));
-    put_size(&r->cell[BYTES], state_int(l->info, "bytes"));
-    if (last)
-        clock_put_age(&r->cell[NEWEST], clock_now() - last);
-    else
-        buf_add_char(&r->cell[NEWEST], '-');
-    if (max_age > 0)
-        duration_put(&r->cell[MAX_AGE], max_age);
-    else
-        buf_add_char(&r->cell[MAX_AGE], '-');
-    if (max_bytes > 0)
-        size_put(&r->cell[MAX_BYTES], max_bytes);
-    else
-        buf_add_char(&r->cell[MAX_BYTES], '-');
-}
-
-static void put_other(struct streams *s, const char *name, struct table *t)
+static void list_one(struct streams *s, const char *name, const struct stream *st, const struct stream_look *l)
 {
     s->shown++;
     if (!s->json) {
-        struct row *r = add_row(t);
-        log_harmless(&r->cell[NAME], name, strlen(name));
-        buf_add_text(&r->cell[CONFIGURATION], "not in streams.conf");
+        stream_row(&s->table, name, st, l);
         return;
     }
-    json_begin(&s->out, '{');
-    json_put_member_text(&s->out, "name", name);
-    json_put_member_bool(&s->out, "exists", true);
-    json_put_member_bool(&s->out, "in_streams_conf", false);
-    json_end(&s->out, '}');
+    stream_json(&s->out, name, st, l);
     put_line(s);
 }
 
-/* Streams on the server that the file does not know: shown, never touched. The server answers in pages. */
-static bool list_others(struct streams *s, struct table *t, struct error *e)
+/* A stream on the server that the file does not know: shown, never touched. */
+static bool list_other(void *closure, struct json v, struct error *e)
 {
-    struct buf answer = {0}, body = {0};
-    int64_t offset = 0, total = 1;
-    bool ok = true;
+    struct streams *s = closure;
+    char *name = json_string(v);
 
-    while (ok && offset < total) {
-        struct json v, name, names;
-        buf_clear(&body);
-        json_begin(&body, '{');
-        json_put_member_int(&body, "offset", offset);
-        json_end(&body, '}');
-        ok = bus_api(s->bus, "STREAM.NAMES", body.data, body.len, &answer, &v, NULL, e);
-        names = ok ? json_get(v, "streams") : json_absent;
-        if (json_count(names) == 0 || !json_int(json_get(v, "total"), &total))
-            break;
-        offset += (int64_t)json_count(names);
-        for (struct json_iter i = json_walk(names); json_next(&i, NULL, &name);) {
-            char *text = json_string(name);
-            if (text && !stream_named(&s->list, text) && chosen(s, text))
-                put_other(s, text, t);
-            free(text);
-        }
-    }
-    buf_free(&answer);
-    buf_free(&body);
-    return ok;
+    (void)e;
+    if (name && !stream_named(&s->list, name) && chosen(s, name))
+        list_one(s, name, NULL, NULL);
+    free(name);
+    return true;
 }
 
 static enum central_exit list(struct streams *s, struct error *e)
 {
-    static const char *const heads[COLUMNS] = {"STREAM", "SUBJECTS", "MESSAGES",  "BYTES",
-                                               "NEWEST", "MAX-AGE",  "MAX-BYTES", "CONFIGURATION"};
-    struct table t = {0};
     bool ok = true;
 
-    struct row *head = s->json ? NULL : add_row(&t);
-    for (size_t k = 0; head && k < COLUMNS; k++)
-        buf_add_text(&head->cell[k], heads[k]);
+    if (!s->json)
+        s->table = stream_table();
     for (size_t i = 0; ok && i < s->list.count; i++) {
-        struct look l;
+        struct stream_look l;
         if (!chosen(s, s->list.at[i].name))
             continue;
-        ok = look_at(s, &s->list.at[i], &l, e);
-        s->shown++;
-        if (ok && s->json)
-            put_json(s, &s->list.at[i], &l);
-        else if (ok)
-            fill_row(add_row(&t), &s->list.at[i], &l);
-        look_free(&l);
+        ok = stream_look(s->bus, &s->list.at[i], &l, e);
+        if (ok)
+            list_one(s, s->list.at[i].name, &s->list.at[i], &l);
+        stream_look_free(&l);
     }
-    ok = ok && list_others(s, &t, e);
-    put_table(s, &t);
+    ok = ok && stream_pages(s->bus, "STREAM.NAMES", "streams", list_other, s, e);
+    if (!s->json)
+        put_table(s, &s->table);
     if (ok && s->shown < s->name_count)
         ok = error_set(e, CENTRAL_DIFFERS, "%zu of %zu streams are neither in %s nor on %s", s->name_count - s->shown,
                        s->name_count, s->list.path, bus_url(s->bus));
@@ -318,13 +119,13 @@ static enum central_exit show(struct streams *s, struct error *e)
 
 /* --- diff, apply -------------------------------------------------------------------------------------------------- */
 
-static void put_changes(struct streams *s, const struct stream *st, const struct look *l, const char *done)
+static void put_changes(struct streams *s, const struct stream *st, const struct stream_look *l, const char *done)
 {
     if (s->json) {
         json_begin(&s->out, '{');
         json_put_member_text(&s->out, "name", st->name);
         json_put_member_text(&s->out, "action", done);
-        put_diff(&s->out, &l->diff);
+        stream_drift_json(&s->out, &l->diff);
         json_end(&s->out, '}');
         put_line(s);
         return;
@@ -344,24 +145,24 @@ static enum central_exit diff(struct streams *s, struct error *e)
     enum central_exit status = CENTRAL_OK;
 
     for (size_t i = 0; i < s->list.count; i++) {
-        struct look l;
+        struct stream_look l;
         if (!chosen(s, s->list.at[i].name))
             continue;
-        if (!look_at(s, &s->list.at[i], &l, e)) {
-            look_free(&l);
+        if (!stream_look(s->bus, &s->list.at[i], &l, e)) {
+            stream_look_free(&l);
             return e->status;
         }
         if (l.differing) {
             put_changes(s, &s->list.at[i], &l, l.missing ? "missing" : "differs");
             status = CENTRAL_DIFFERS;
         }
-        look_free(&l);
+        stream_look_free(&l);
     }
     return status;
 }
 
 /* Smaller limits delete the oldest messages at once: asked for, but not to be a surprise. */
-static void warn_loss(struct streams *s, const struct stream *st, const struct look *l)
+static void warn_loss(struct streams *s, const struct stream *st, const struct stream_look *l)
 {
     struct buf why = {0};
 
@@ -374,8 +175,8 @@ static void warn_loss(struct streams *s, const struct stream *st, const struct l
 
 static bool apply_one(struct streams *s, const struct stream *st, struct error *e)
 {
-    struct look l;
-    bool ok = look_at(s, st, &l, e);
+    struct stream_look l;
+    bool ok = stream_look(s->bus, st, &l, e);
 
     if (ok && l.differing) {
         warn_loss(s, st, &l);
@@ -387,7 +188,7 @@ static bool apply_one(struct streams *s, const struct stream *st, struct error *
                     : s->dry_run ? l.missing ? "would be created" : "would be updated"
                     : l.missing  ? "created"
                                  : "updated");
-    look_free(&l);
+    stream_look_free(&l);
     return ok;
 }
 

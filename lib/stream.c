@@ -221,18 +221,14 @@ static bool read_line(struct reader *r, struct stream *s)
     return true;
 }
 
-bool stream_list_read(const char *path, struct stream_list *out, struct error *e)
+bool stream_list_parse(const char *path, const char *data, size_t len, struct stream_list *out, struct error *e)
 {
     struct reader r = {.list = out, .e = e};
     struct buf text = {0};
     bool ok = true;
 
-    *out = (struct stream_list){.path = path ? mem_string(path) : stream_path()};
-    if (!path_read(out->path, STREAM_FILE_MAX, &text, e)) {
-        buf_free(&text);
-        stream_list_free(out);
-        return false;
-    }
+    *out = (struct stream_list){.path = mem_string(path)};
+    buf_add(&text, data, len);
     buf_reserve(&text, 1);
     for (char *line = text.data, *stop = text.data + text.len, *end; ok && line < stop; line = end + 1) {
         end = memchr(line, '\n', (size_t)(stop - line));
@@ -260,6 +256,18 @@ bool stream_list_read(const char *path, struct stream_list *out, struct error *e
         ok = error_set(e, CENTRAL_CONFIG, "%s: no stream in it", out->path);
     if (!ok)
         stream_list_free(out);
+    return ok;
+}
+
+bool stream_list_read(const char *path, struct stream_list *out, struct error *e)
+{
+    char *found = path ? mem_string(path) : stream_path();
+    struct buf text = {0};
+
+    *out = (struct stream_list){0};
+    bool ok = path_read(found, STREAM_FILE_MAX, &text, e) && stream_list_parse(found, text.data, text.len, out, e);
+    buf_free(&text);
+    free(found);
     return ok;
 }
 
@@ -363,6 +371,32 @@ bool stream_info(struct bus *b, const char *name, struct buf *answer, struct jso
     *missing = !ok && code == BUS_STREAM_NOT_FOUND;
     if (*missing)
         error_free(e);
+    return ok;
+}
+
+bool stream_pages(struct bus *b, const char *subject, const char *member,
+                  bool (*each)(void *closure, struct json v, struct error *e), void *closure, struct error *e)
+{
+    struct buf answer = {0}, body = {0};
+    int64_t offset = 0, total = 1;
+    bool ok = true;
+
+    while (ok && offset < total) {
+        struct json v, list, one;
+        buf_clear(&body);
+        json_begin(&body, '{');
+        json_put_member_int(&body, "offset", offset);
+        json_end(&body, '}');
+        ok = bus_api(b, subject, body.data, body.len, &answer, &v, NULL, e);
+        list = ok ? json_get(v, member) : json_absent;
+        if (json_count(list) == 0 || !json_int(json_get(v, "total"), &total))
+            break;
+        offset += (int64_t)json_count(list);
+        for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &one);)
+            ok = each(closure, one, e);
+    }
+    buf_free(&answer);
+    buf_free(&body);
     return ok;
 }
 

@@ -38,6 +38,8 @@ char *stream_path(void);
 /* Reads and checks it: names and filters unique, filters central.<word>.>, no overlap, limits in range. Errors name
  * file, line and column; CENTRAL_CONFIG. path NULL: stream_path(). */
 bool stream_list_read(const char *path, struct stream_list *out, struct error *e);
+/* The same of text; path is for the errors. */
+bool stream_list_parse(const char *path, const char *text, size_t len, struct stream_list *out, struct error *e);
 void stream_list_free(struct stream_list *l);
 /* The stream whose filter takes subject, NULL. */
 const struct stream *stream_for(const struct stream_list *l, const char *subject);
@@ -52,6 +54,10 @@ bool stream_subject_matches(const char *pattern, const char *subject);
  * is not there. */
 bool stream_info(struct bus *b, const char *name, struct buf *answer, struct json *info, bool *missing,
                  struct error *e);
+/* The server answers in pages: each element of the array member of the answers to subject (below $JS.API.) is handed to
+ * each, which ends the walk with false. v is valid during the call. */
+bool stream_pages(struct bus *b, const char *subject, const char *member,
+                  bool (*each)(void *closure, struct json v, struct error *e), void *closure, struct error *e);
 /* Appends the message of that sequence. False with e->text NULL and *missing true when the stream does not hold it, or
  * is not there. */
 bool stream_message(struct bus *b, const char *name, uint64_t sequence, struct buf *message, bool *missing,
