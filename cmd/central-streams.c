@@ -94,6 +94,61 @@ static enum central_exit list(struct streams *s, struct error *e)
     return ok ? CENTRAL_OK : e->status;
 }
 
+/* --- consumers ---------------------------------------------------------------------------------------------------- */
+
+static bool consumers_one(void *closure, struct json v, struct error *e)
+{
+    struct streams *s = closure;
+
+    (void)e;
+    if (!s->json) {
+        consumer_row(&s->table, v, clock_now());
+        return true;
+    }
+    consumer_json(&s->out, v);
+    put_line(s);
+    return true;
+}
+
+static bool consumers_of(struct streams *s, const char *name, struct error *e)
+{
+    struct buf answer = {0};
+    struct json info;
+    bool missing, ok = stream_info(s->bus, name, &answer, &info, &missing, e);
+
+    buf_free(&answer);
+    if (!ok && missing)
+        return error_set(e, CENTRAL_DIFFERS, "%s: no stream %s", bus_url(s->bus), name);
+    char *subject = mem_format("CONSUMER.LIST.%s", name);
+    ok = ok && stream_pages(s->bus, subject, "consumers", consumers_one, s, e);
+    free(subject);
+    return ok;
+}
+
+static bool consumers_each(void *closure, struct json v, struct error *e)
+{
+    char *name = json_string(v);
+    bool ok = !name || consumers_of(closure, name, e);
+
+    free(name);
+    return ok;
+}
+
+static enum central_exit consumers(struct streams *s, struct error *e)
+{
+    bool ok = true;
+
+    if (!s->json)
+        s->table = consumer_table();
+    for (size_t i = 0; ok && i < s->name_count; i++)
+        ok = consumers_of(s, s->names[i], e);
+    if (!s->name_count)
+        ok = stream_pages(s->bus, "STREAM.NAMES", "streams", consumers_each, s, e);
+    if (!s->json)
+        put_table(s, &s->table);
+    return ok ? CENTRAL_OK : e->status;
+}
+
 /* --- show --------------------------------------------------------------------------------------------------------- */
 
 /* The server's own JSON, config and state, whatever it knows. */
@@ -219,6 +274,7 @@ static const struct command {
     {"show", show, false, true},
     {"diff", diff, true, false},
     {"apply", apply, true, false},
+    {"consumers", consumers, false, false},
 };
 
 static const struct argp_option options[] = {{"file", 'f', "FILE", 0, "Read this streams.conf", 0},
@@ -281,7 +337,7 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {options,
                                      parse,
-                                     "list|show|diff|apply [STREAM...]",
+                                     "list|show|diff|apply|consumers [STREAM...]",
                                      "Show JetStream's streams, and make them as streams.conf wants.\v"
                                      "Manual: central-streams(1)",
                                      NULL,
@@ -293,7 +349,7 @@ int main(int argc, char **argv)
     tool_parse(&argp, argc, argv, &s);
     const struct command *c = s.name_count ? command_named(s.names[0]) : NULL;
     if (!c || (c->needs_name && s.name_count < 2)) {
-        log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply (--help)",
+        log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply, consumers (--help)",
                   s.name_count ? s.names[0] : "no command");
         free(s.names);
         return CENTRAL_USAGE;

@@ -123,6 +123,33 @@ is "$(wc -l <err)" 1 '... says so'
 exits 1 'show of one that is not there' central-streams show NOWHERE
 exits 78 'apply of one that is not in the file' central-streams apply FOREIGN
 ok 'list --json is JSON' bash -c 'central-streams list --json | jq -e . >/dev/null'
+
+# Consumers: who reads, and how far.
+exits 0 'no consumer' central-streams consumers CENTRAL_QUAKE
+is "$(wc -l <out)" 1 '... is a table of nothing'
+quakes=$(central-streams show CENTRAL_QUAKE | jq .state.messages)
+api CONSUMER.DURABLE.CREATE.CENTRAL_QUAKE.desk '{"stream_name":"CENTRAL_QUAKE","config":{"durable_name":"desk","ack_policy":"explicit","deliver_policy":"all","filter_subject":"central.quake.>"}}'
+api CONSUMER.MSG.NEXT.CENTRAL_QUAKE.desk '{"batch":2,"no_wait":true}'
+exits 0 'a durable consumer' central-streams consumers
+is "$(awk '$2 == "desk" { print $1, $3, $4, $5, $6, $7, $8 }' out)" \
+    "CENTRAL_QUAKE durable central.quake.> $((quakes - 2)) 2 0 2" '... is there, with two messages in its hand'
+like "$(cat out)" 'pull, nobody waits' '... that nobody waits for'
+is "$(central-streams consumers --json CENTRAL_QUAKE | jq -c '[.stream, .name, .durable, .filter, .ack_pending, .acked_seq, .waiting]')" \
+    '["CENTRAL_QUAKE","desk",true,["central.quake.>"],2,0,0]' '... in JSON as well'
+for i in {1..260}; do
+    printf 'PUB $JS.API.CONSUMER.DURABLE.CREATE.CENTRAL_META.c%d x %d\r\n%s\r\n' "$i" 75 \
+        "$(printf '%-75s' "{\"stream_name\":\"CENTRAL_META\",\"config\":{\"durable_name\":\"c$i\"}}")"
+done >many
+address=${NATS_URL#nats://}
+exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
+{ printf 'CONNECT {"verbose":false}\r\n' && cat many && printf 'PING\r\n'; } >&8
+while IFS= read -r -t 10 line <&8; do
+    [[ $line != PONG* ]] || break
+done
+exec 8>&-
+ok 'more consumers than fit a page' wait_for 10 bash -c \
+    '(($(central-streams consumers --json CENTRAL_META | jq -r .name | sort -u | wc -l) == 260))'
+exits 1 'consumers of a stream that is not there' central-streams consumers NOWHERE
 exits 74 'a full disk' bash -c 'central-streams list >/dev/full'
 hub kill --nats >/dev/null
 exits 69 'a server that went away' central-streams list
