@@ -7,6 +7,7 @@
 #include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/stream_check.h"
 #include "central/stream_view.h"
 #include "central/tool.h"
 
@@ -149,6 +150,40 @@ static enum central_exit consumers(struct streams *s, struct error *e)
     return ok ? CENTRAL_OK : e->status;
 }
 
+/* --- check -------------------------------------------------------------------------------------------------------- */
+
+static void put_finding(struct streams *s, const struct finding *f)
+{
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "level", check_word(f->level));
+        json_put_member_text(&s->out, "subject", f->subject);
+        json_put_member_text(&s->out, "text", f->text);
+        json_end(&s->out, '}');
+    } else {
+        buf_add_format(&s->out, "%s %s: %s", check_word(f->level), f->subject, f->text);
+    }
+    put_line(s);
+}
+
+/* The worst comes first: a monitor shows one line. */
+static enum central_exit check(struct streams *s, struct error *e)
+{
+    struct findings found = {0};
+    bool ok = check_server(s->bus, &found, e);
+
+    for (size_t i = 0; ok && i < s->list.count; i++)
+        if (chosen(s, s->list.at[i].name))
+            ok = check_streams(s->bus, &s->list.at[i], clock_now(), &found, e);
+    for (enum check_level level = CHECK_IS_CRITICAL + 1; level-- > CHECK_IS_OK;)
+        for (size_t i = 0; i < found.count; i++)
+            if (found.at[i].level == level)
+                put_finding(s, &found.at[i]);
+    enum check_level worst = check_worst(&found);
+    findings_free(&found);
+    return ok ? (enum central_exit)worst : e->status;
+}
+
 /* --- show --------------------------------------------------------------------------------------------------------- */
 
 /* The server's own JSON, config and state, whatever it knows. */
@@ -275,6 +310,7 @@ static const struct command {
     {"diff", diff, true, false},
     {"apply", apply, true, false},
     {"consumers", consumers, false, false},
+    {"check", check, true, false},
 };
 
 static const struct argp_option options[] = {{"file", 'f', "FILE", 0, "Read this streams.conf", 0},
@@ -337,7 +373,7 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {options,
                                      parse,
-                                     "list|show|diff|apply|consumers [STREAM...]",
+                                     "list|show|diff|apply|consumers|check [STREAM...]",
                                      "Show JetStream's streams, and make them as streams.conf wants.\v"
                                      "Manual: central-streams(1)",
                                      NULL,
@@ -349,7 +385,7 @@ int main(int argc, char **argv)
     tool_parse(&argp, argc, argv, &s);
     const struct command *c = s.name_count ? command_named(s.names[0]) : NULL;
     if (!c || (c->needs_name && s.name_count < 2)) {
-        log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply, consumers (--help)",
+        log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply, consumers, check (--help)",
                   s.name_count ? s.names[0] : "no command");
         free(s.names);
         return CENTRAL_USAGE;

@@ -149,6 +149,28 @@ done
 exec 8>&-
 ok 'more consumers than fit a page' wait_for 10 bash -c \
     '(($(central-streams consumers --json CENTRAL_META | jq -r .name | sort -u | wc -l) == 260))'
+
+# What a monitor asks. The desk has two messages in its hand, which are young.
+exits 0 'check' central-streams check
+unlike "$(cat out)" '(WARNING|CRITICAL)' '... finds nothing wrong'
+like "$(grep '^OK server:' out)" "nats-server $(nats-server --version | sed 's/.*v//')" '... tells the version'
+like "$(grep '^OK server:' out)" 'synced to disk|sync_interval' '... and what an acknowledgement is worth'
+like "$(grep '^OK CENTRAL_QUAKE:' out)" "$quakes messages, .*one replica" '... of each stream its worth'
+like "$(grep '^OK CENTRAL_QUAKE/desk:' out)" "$((quakes - 2)) to read, 2 not acknowledged, the oldest of [0-9]+s ago" \
+    '... and how far its consumers are'
+api STREAM.UPDATE.CENTRAL_WX "$(central-streams show CENTRAL_WX | jq -c '.config + {max_age: 7200000000000}')"
+exits 1 'check with drift' central-streams check CENTRAL_WX
+is "$(head -n 1 out)" 'WARNING CENTRAL_WX: differs from streams.conf: max_age: 2h -> 7d' '... warns of it first'
+central-streams apply >/dev/null
+api STREAM.UPDATE.CENTRAL_QUAKE "$(central-streams show CENTRAL_QUAKE | jq -c ".config + {max_bytes: $((bytes + 100))}")"
+exits 2 'a stream that is full' central-streams check CENTRAL_QUAKE
+like "$(head -n 1 out)" 'CRITICAL CENTRAL_QUAKE: .*(9[5-9]|100) % of max-bytes' '... is critical'
+like "$(cat out)" 'CRITICAL CENTRAL_QUAKE/desk: .*% of the way to being deleted unread' '... and who has not read it as well'
+central-streams apply >/dev/null
+api STREAM.DELETE.CENTRAL_SPACE ''
+exits 2 'a stream that is missing' central-streams check --json
+is "$(jq -c 'select(.subject == "CENTRAL_SPACE") | .level' out)" '"CRITICAL"' '... is critical'
+central-streams apply >/dev/null
 exits 1 'consumers of a stream that is not there' central-streams consumers NOWHERE
 exits 74 'a full disk' bash -c 'central-streams list >/dev/full'
 hub kill --nats >/dev/null
