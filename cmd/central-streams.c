@@ -8,13 +8,16 @@
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/stream_check.h"
+#include "central/stream_file.h"
 #include "central/stream_view.h"
 #include "central/tool.h"
 
 struct streams {
     const char *file;
-    bool json, dry_run;
-    char **names; /* of the command line, none: all */
+    bool json, dry_run, yes;
+    const char *subject; /* purge: what matches it */
+    int64_t keep;        /* purge: so many stay */
+    char **names;        /* of the command line, none: all */
     size_t name_count;
     struct bus *bus;
     struct stream_list list;
@@ -297,26 +300,242 @@ static enum central_exit apply(struct streams *s, struct error *e)
     return status;
 }
 
+/* --- rm, purge ---------------------------------------------------------------------------------------------------- */
+
+/* What would go, of one stream. */
+struct loss {
+    const char *name;
+    int64_t messages, bytes, consumers; /* -1: not told */
+};
+
+static void put_loss(struct streams *s, const struct loss *l, const char *action)
+{
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "name", l->name);
+        json_put_member_text(&s->out, "action", action);
+        json_put_member_int(&s->out, "messages", l->messages);
+        if (l->bytes >= 0)
+            json_put_member_int(&s->out, "bytes", l->bytes);
+        if (l->consumers >= 0)
+            json_put_member_int(&s->out, "consumers", l->consumers);
+        json_end(&s->out, '}');
+    } else {
+        buf_add_format(&s->out, "%s: %s: %lld message%s", l->name, action, (long long)l->messages,
+                       l->messages == 1 ? "" : "s");
+        if (l->bytes >= 0) {
+            buf_add_text(&s->out, ", ");
+            table_size(&s->out, l->bytes);
+        }
+        if (l->consumers >= 0)
+            buf_add_format(&s->out, ", %lld consumer%s", (long long)l->consumers, l->consumers == 1 ? "" : "s");
+    }
+    put_line(s);
+}
+
+/* Messages that match --subject: the server tells them by subject, a page at a time. */
+static bool count_matching(struct streams *s, const char *name, int64_t *count, struct error *e)
+{
+    struct buf answer = {0}, body = {0};
+    char *subject = mem_format("STREAM.INFO.%s", name);
+    int64_t offset = 0, total = 1;
+    bool ok = true;
+
+    *count = 0;
+    while (ok && offset < total) {
+        struct json v, value;
+        buf_clear(&body);
+        json_begin(&body, '{');
+        json_put_member_text(&body, "subjects_filter", s->subject);
+        json_put_member_int(&body, "offset", offset);
+        json_end(&body, '}');
+        ok = bus_api(s->bus, subject, body.data, body.len, &answer, &v, NULL, e);
+        struct json subjects = ok ? json_get_path(v, "state", "subjects", NULL) : json_absent;
+        if (json_count(subjects) == 0)
+            break;
+        for (struct json_iter i = json_walk(subjects); json_next(&i, NULL, &value);) {
+            int64_t n = 0;
+            json_int(value, &n);
+            *count += n;
+        }
+        offset += (int64_t)json_count(subjects);
+        /* Without a total it was all. */
+        total = offset;
+        json_int(json_get(v, "total"), &total);
+    }
+    free(subject);
+    buf_free(&answer);
+    buf_free(&body);
+    return ok;
+}
+
+static bool find_loss(struct streams *s, struct loss *l, bool whole, struct error *e)
+{
+    struct buf answer = {0};
+    struct json info;
+    bool missing, ok = stream_info(s->bus, l->name, &answer, &info, &missing, e);
+
+    if (!ok && missing)
+        error_set(e, CENTRAL_DIFFERS, "%s: no stream %s", bus_url(s->bus), l->name);
+    if (ok) {
+        l->messages = stream_state(info, "messages");
+        l->bytes = s->subject || s->keep ? -1 : stream_state(info, "bytes");
+        l->consumers = whole ? stream_state(info, "consumer_count") : -1;
+    }
+    buf_free(&answer);
+    if (ok && s->subject)
+        ok = count_matching(s, l->name, &l->messages, e);
+    if (ok)
+        l->messages = l->messages > s->keep ? l->messages - s->keep : 0;
+    return ok;
+}
+
+static bool remove_one(struct streams *s, struct loss *l, struct error *e)
+{
+    struct buf answer = {0};
+    struct json v;
+    char *subject = mem_format("STREAM.DELETE.%s", l->name);
+    bool ok = bus_api(s->bus, subject, "", 0, &answer, &v, NULL, e);
+
+    free(subject);
+    buf_free(&answer);
+    if (ok)
+        put_loss(s, l, "removed");
+    return ok;
+}
+
+static bool purge_one(struct streams *s, struct loss *l, struct error *e)
+{
+    struct buf answer = {0}, body = {0};
+    struct json v;
+    char *subject = mem_format("STREAM.PURGE.%s", l->name);
+
+    json_begin(&body, '{');
+    if (s->subject)
+        json_put_member_text(&body, "filter", s->subject);
+    if (s->keep)
+        json_put_member_int(&body, "keep", s->keep);
+    json_end(&body, '}');
+    bool ok = bus_api(s->bus, subject, body.data, body.len, &answer, &v, NULL, e);
+    if (ok) {
+        /* What came or went since is the server's to know. */
+        json_int(json_get(v, "purged"), &l->messages);
+        put_loss(s, l, "purged");
+    }
+    free(subject);
+    buf_free(&answer);
+    buf_free(&body);
+    return ok;
+}
+
+/* All of them are looked at before the first one goes: a name that is wrong costs nothing. */
+static enum central_exit destroy(struct streams *s, bool whole, struct error *e)
+{
+    struct loss *losses = mem_alloc_array(s->name_count, sizeof *losses);
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s->name_count; i++) {
+        losses[i].name = s->names[i];
+        ok = find_loss(s, &losses[i], whole, e);
+    }
+    for (size_t i = 0; ok && i < s->name_count; i++) {
+        if (s->dry_run)
+            put_loss(s, &losses[i], whole ? "would be removed" : "would be purged");
+        else
+            ok = whole ? remove_one(s, &losses[i], e) : purge_one(s, &losses[i], e);
+        if (ok && whole && stream_named(&s->list, s->names[i]))
+            log_warning("%s: still in %s: the next apply makes it again", s->names[i], s->list.path);
+    }
+    free(losses);
+    return ok ? CENTRAL_OK : e->status;
+}
+
+static enum central_exit rm(struct streams *s, struct error *e)
+{
+    return destroy(s, true, e);
+}
+
+static enum central_exit purge(struct streams *s, struct error *e)
+{
+    return destroy(s, false, e);
+}
+
+/* --- retention ---------------------------------------------------------------------------------------------------- */
+
+static void put_edit(struct streams *s, const char *path, const struct buf *line)
+{
+    if (s->json)
+        return;
+    buf_add_format(&s->out, "%s: %.*s", path, (int)line->len, line->data);
+    put_line(s);
+}
+
+/* streams.conf as text is to be, and the server with it. */
+static enum central_exit put_file(struct streams *s, const struct stream_list *checked, const struct buf *text,
+                                  struct error *e)
+{
+    if (!s->dry_run && !stream_file_write(checked, text, e))
+        return e->status;
+    stream_list_free(&s->list);
+    return stream_list_parse(checked->path, text->data, text->len, &s->list, e) ? apply(s, e) : e->status;
+}
+
+static enum central_exit retention(struct streams *s, struct error *e)
+{
+    struct buf text = {0}, line = {0};
+    struct stream_list checked = {0};
+    const char *duration = s->names[1];
+    int64_t seconds;
+    enum central_exit status;
+
+    if (!duration_parse(duration, strlen(duration), &seconds) || seconds < STREAM_MAX_AGE_MIN ||
+        seconds > STREAM_MAX_AGE_MAX) {
+        error_set(e, CENTRAL_USAGE, "retention %s: not from 1h to 5y, such as 30d", duration);
+        return e->status;
+    }
+    s->name_count = 1;
+    if (!stream_file_read(&s->list, &text, e) || !stream_file_edit(&text, s->names[0], seconds, 0, &line) ||
+        !stream_file_check(&s->list, &text, &checked, e)) {
+        status = e->status;
+    } else {
+        put_edit(s, checked.path, &line);
+        status = put_file(s, &checked, &text, e);
+    }
+    stream_list_free(&checked);
+    buf_free(&text);
+    buf_free(&line);
+    return status;
+}
+
 /* --- the program -------------------------------------------------------------------------------------------------- */
 
+#define ANY SIZE_MAX
 static const struct command {
     const char *name;
     enum central_exit (*run)(struct streams *, struct error *);
-    bool in_file; /* its names must be those of streams.conf */
-    bool needs_name;
+    size_t in_file;     /* so many of its names must be those of streams.conf */
+    size_t least, most; /* names */
+    bool asks;          /* it deletes: only with --yes or --dry-run */
 } commands[] = {
-    {"list", list, false, false},
-    {"show", show, false, true},
-    {"diff", diff, true, false},
-    {"apply", apply, true, false},
-    {"consumers", consumers, false, false},
-    {"check", check, true, false},
+    {"list", list, 0, 0, ANY, false},
+    {"show", show, 0, 1, ANY, false},
+    {"diff", diff, ANY, 0, ANY, false},
+    {"apply", apply, ANY, 0, ANY, false},
+    {"consumers", consumers, 0, 0, ANY, false},
+    {"check", check, ANY, 0, ANY, false},
+    {"retention", retention, 1, 2, 2, false},
+    {"purge", purge, 0, 1, ANY, true},
+    {"rm", rm, 0, 1, ANY, true},
 };
 
-static const struct argp_option options[] = {{"file", 'f', "FILE", 0, "Read this streams.conf", 0},
-                                             {"json", 'j', 0, 0, "Write JSON, one object per stream", 0},
-                                             {"dry-run", 'n', 0, 0, "Change nothing, say what would be", 0},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"file", 'f', "FILE", 0, "Read this streams.conf", 0},
+    {"json", 'j', 0, 0, "Write JSON, one object per stream", 0},
+    {"dry-run", 'n', 0, 0, "Change nothing, say what would be", 0},
+    {"yes", 'y', 0, 0, "rm and purge: delete", 0},
+    {"subject", 's', "FILTER", 0, "purge: only messages with such a subject", 0},
+    {"keep", 'k', "N", 0, "purge: keep the newest N", 0},
+    {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -331,6 +550,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n':
         s->dry_run = true;
+        return 0;
+    case 'y':
+        s->yes = true;
+        return 0;
+    case 's':
+        /* An empty filter would be none. */
+        if (!*arg)
+            argp_error(state, "invalid --subject '': a subject, * and > allowed");
+        s->subject = arg;
+        return 0;
+    case 'k':
+        s->keep = tool_number(state, "--keep", arg, 1, INT64_MAX);
         return 0;
     case ARGP_KEY_ARG:
         s->names = mem_resize(s->names, (s->name_count + 1) * sizeof *s->names);
@@ -355,7 +586,7 @@ static enum central_exit run(struct streams *s, const struct command *c)
 
     if (!stream_list_read(s->file, &s->list, &e))
         return log_failure(&e);
-    for (size_t i = 0; c->in_file && i < s->name_count; i++)
+    for (size_t i = 0; i < c->in_file && i < s->name_count; i++)
         if (!stream_named(&s->list, s->names[i])) {
             error_set(&e, CENTRAL_CONFIG, "%s: no stream %s in it", s->list.path, s->names[i]);
             return log_failure(&e);
@@ -369,24 +600,43 @@ static enum central_exit run(struct streams *s, const struct command *c)
     return status;
 }
 
+/* The first of the names is the command still. */
+static bool usage_ok(const struct streams *s, const struct command *c)
+{
+    if (!c) {
+        log_error("%s: not one of list, show, diff, apply, consumers, check, retention, purge, rm (--help)",
+                  s->name_count ? s->names[0] : "no command");
+    } else if (s->name_count - 1 < c->least) {
+        log_error(c->least > 1 ? "%s: which stream, and how long?" : "%s: which stream?", c->name);
+    } else if (s->name_count - 1 > c->most) {
+        log_error("%s: one word too many: %s", c->name, s->names[c->most + 1]);
+    } else if (c->asks && !s->yes && !s->dry_run) {
+        log_error("%s: deletes for good: say --yes, or --dry-run to see what", c->name);
+    } else if ((s->subject || s->keep) && c->run != purge) {
+        log_error("%s: --subject and --keep are for purge", c->name);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {options,
-                                     parse,
-                                     "list|show|diff|apply|consumers|check [STREAM...]",
-                                     "Show JetStream's streams, and make them as streams.conf wants.\v"
-                                     "Manual: central-streams(1)",
-                                     NULL,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        options,
+        parse,
+        "list|diff|apply|consumers|check [STREAM...]\nshow|purge|rm STREAM...\nretention STREAM DURATION",
+        "Show JetStream's streams, and make them as streams.conf wants.\v"
+        "Manual: central-streams(1)",
+        NULL,
+        NULL,
+        NULL};
     struct streams s = {0};
 
     tool_start("central-streams");
     tool_parse(&argp, argc, argv, &s);
     const struct command *c = s.name_count ? command_named(s.names[0]) : NULL;
-    if (!c || (c->needs_name && s.name_count < 2)) {
-        log_error(c ? "%s: which stream?" : "%s: not one of list, show, diff, apply, consumers, check (--help)",
-                  s.name_count ? s.names[0] : "no command");
+    if (!usage_ok(&s, c)) {
         free(s.names);
         return CENTRAL_USAGE;
     }

@@ -171,6 +171,63 @@ api STREAM.DELETE.CENTRAL_SPACE ''
 exits 2 'a stream that is missing' central-streams check --json
 is "$(jq -c 'select(.subject == "CENTRAL_SPACE") | .level' out)" '"CRITICAL"' '... is critical'
 central-streams apply >/dev/null
+
+# What deletes wants to be told twice.
+exits 64 'purge without --yes' central-streams purge CENTRAL_QUAKE
+is "$(wc -l <err)" 1 '... says so in one line'
+exits 64 'rm without --yes' central-streams rm CENTRAL_QUAKE
+exits 64 'rm of nothing' central-streams rm --yes
+exits 64 'an empty filter is not all' central-streams purge --yes --subject= CENTRAL_QUAKE
+exits 64 'keep is for purge' central-streams rm --yes --keep 3 CENTRAL_QUAKE
+exits 1 'a name that is wrong' central-streams purge --yes CENTRAL_QUAKE NOWHERE
+is "$(central-streams show CENTRAL_QUAKE | jq .state.messages)" "$quakes" '... costs nothing'
+exits 0 'a dry run' central-streams purge --dry-run --subject central.quake.event.minor --keep 1 CENTRAL_QUAKE
+would=$(sed -n 's/^CENTRAL_QUAKE: would be purged: \([0-9]*\) message.*/\1/p' out)
+ok "... tells how many ($would)" test "$would" -gt 0
+exits 0 'purge of a subject' central-streams purge --yes --subject central.quake.event.minor --keep 1 CENTRAL_QUAKE
+is "$(cat out)" "CENTRAL_QUAKE: purged: $would message$( ((would == 1)) || printf s)" '... deletes as many'
+is "$(central-streams show CENTRAL_QUAKE | jq .state.messages)" "$((quakes - would))" '... and no others'
+exits 0 'purge' central-streams purge --yes --json CENTRAL_QUAKE
+is "$(jq -c '[.name, .action, .messages]' out)" "[\"CENTRAL_QUAKE\",\"purged\",$((quakes - would))]" '... deletes the rest'
+exits 0 'a dry run of rm' central-streams rm --dry-run CENTRAL_META
+like "$(cat out)" '^CENTRAL_META: would be removed: 1 message, [0-9.]+[KiB]+, 260 consumers$' '... tells what would go'
+like "$(cat err)" 'still in .*streams.conf' '... and that it would come again'
+exits 0 'rm' central-streams rm --yes CENTRAL_META
+exits 1 '... removes' central-streams show CENTRAL_META
+central-streams apply >/dev/null
+
+# The file is edited as a person would.
+cat >mine.conf <<'END'
+# ours
+CENTRAL_QUAKE  central.quake.>  7d   1GiB  archive,top  # shaking
+
+	CENTRAL_WX	central.wx.>	7d	1GiB	duplicates=2h
+END
+cp mine.conf before.conf
+chmod 640 mine.conf
+ln -s mine.conf link.conf
+exits 0 'retention, a dry run' central-streams -f mine.conf retention --dry-run CENTRAL_QUAKE 30d
+is "$(head -n 1 out)" 'mine.conf: CENTRAL_QUAKE  central.quake.>  30d  1GiB  archive,top  # shaking' '... shows the line'
+like "$(cat out)" 'would be updated' '... and what it does'
+ok '... and changes nothing' cmp mine.conf before.conf
+exits 0 'retention' central-streams -f link.conf retention CENTRAL_QUAKE 30d
+is "$(diff before.conf mine.conf)" "$(printf '%s\n' 2c2 '< CENTRAL_QUAKE  central.quake.>  7d   1GiB  archive,top  # shaking' --- \
+    '> CENTRAL_QUAKE  central.quake.>  30d  1GiB  archive,top  # shaking')" '... changes one word of the file'
+is "$(stat -c %a mine.conf) $(stat -c %F link.conf)" '640 symbolic link' '... and neither its mode nor a link'
+is "$(central-streams show CENTRAL_QUAKE | jq .config.max_age)" 2592000000000000 '... and the stream'
+exits 78 'what the file would be wrong with' central-streams -f mine.conf retention CENTRAL_WX 1h
+like "$(cat err)" 'mine.conf:4:[0-9]+: duplicates: from 1s to 1h' '... is said with its place'
+exits 64 'no duration' central-streams -f mine.conf retention CENTRAL_WX week
+exits 64 'too short a one' central-streams -f mine.conf retention CENTRAL_WX 59m
+exits 64 'none at all' central-streams -f mine.conf retention CENTRAL_WX
+exits 78 'a stream that is not in the file' central-streams -f mine.conf retention CENTRAL_META 2d
+exits 0 'a file with tabs' central-streams -f mine.conf retention CENTRAL_WX 2w
+is "$(tail -n 1 mine.conf)" $'\tCENTRAL_WX\tcentral.wx.>\t14d\t1GiB\tduplicates=2h' '... keeps them'
+exits 0 'where the installed file counts' central-streams retention CENTRAL_META 2d
+is "$(diff "$top/examples/streams.conf" etc/streams.conf | grep -c '^>')" 1 '... a changed copy becomes ours'
+exits 0 '... and counts' central-streams diff CENTRAL_META
+rm etc/streams.conf
+central-streams apply >/dev/null
 exits 1 'consumers of a stream that is not there' central-streams consumers NOWHERE
 exits 74 'a full disk' bash -c 'central-streams list >/dev/full'
 hub kill --nats >/dev/null
