@@ -9,6 +9,7 @@
 #include "central/mem.h"
 #include "central/stream_check.h"
 #include "central/stream_file.h"
+#include "central/stream_tune.h"
 #include "central/stream_view.h"
 #include "central/tool.h"
 
@@ -17,6 +18,8 @@ struct streams {
     bool json, dry_run, yes;
     const char *subject; /* purge: what matches it */
     int64_t keep;        /* purge: so many stay */
+    bool apply;          /* tune */
+    int64_t span;        /* tune: so long must have been watched, seconds */
     char **names;        /* of the command line, none: all */
     size_t name_count;
     struct bus *bus;
@@ -507,6 +510,102 @@ static enum central_exit retention(struct streams *s, struct error *e)
     return status;
 }
 
+/* --- tune --------------------------------------------------------------------------------------------------------- */
+
+static void put_tuning(struct streams *s, const struct stream *st, const struct tuning *t)
+{
+    if (s->json) {
+        json_begin(&s->out, '{');
+        json_put_member_text(&s->out, "name", st->name);
+        json_put_member_int(&s->out, "bytes", t->bytes);
+        json_put_member_int(&s->out, "span_seconds", t->span);
+        json_put_member_int(&s->out, "max_age_seconds", st->max_age);
+        json_put_name(&s->out, "margin");
+        json_put_double(&s->out, TUNE_MARGIN);
+        json_put_member_int(&s->out, "account_share", t->most);
+        json_put_member_int(&s->out, "max_bytes", st->max_bytes);
+        json_put_member_int(&s->out, "tuned", t->max_bytes ? t->max_bytes : st->max_bytes);
+        json_end(&s->out, '}');
+    } else {
+        stream_tune_put(st, t, &s->out);
+    }
+    put_line(s);
+}
+
+/* Tells of one stream, and puts the result into text. */
+static bool tune_one(struct streams *s, const struct stream *st, int64_t most, struct buf *text, bool *changed,
+                     struct error *e)
+{
+    struct buf answer = {0}, line = {0};
+    struct tuning t;
+    struct json info;
+    bool missing, ok = stream_info(s->bus, st->name, &answer, &info, &missing, e);
+
+    *changed = false;
+    if (!ok && missing) {
+        log_warning("%s: not on %s yet", st->name, bus_url(s->bus));
+        ok = true;
+    } else if (ok) {
+        *changed = stream_tune(st, info, most, s->span, &t) && t.max_bytes != st->max_bytes &&
+                   stream_file_edit(text, st->name, 0, t.max_bytes, &line);
+        put_tuning(s, st, &t);
+    }
+    buf_free(&answer);
+    buf_free(&line);
+    return ok;
+}
+
+/* What the account grants each stream. */
+static bool share(struct streams *s, int64_t *most, struct error *e)
+{
+    struct buf answer = {0};
+    struct json v;
+    bool ok = bus_api(s->bus, "INFO", "", 0, &answer, &v, NULL, e);
+
+    if (ok)
+        *most = stream_share(v, s->list.count);
+    buf_free(&answer);
+    return ok;
+}
+
+static enum central_exit tune(struct streams *s, struct error *e)
+{
+    struct stream_list checked = {0};
+    struct buf text = {0};
+    char **names = mem_alloc_array(s->list.count, sizeof *names);
+    size_t count = 0;
+    int64_t most = 0;
+    enum central_exit status = CENTRAL_OK;
+    bool ok = share(s, &most, e) && stream_file_read(&s->list, &text, e), changed;
+
+    for (size_t i = 0; ok && i < s->list.count; i++) {
+        const struct stream *st = &s->list.at[i];
+        if (!chosen(s, st->name))
+            continue;
+        ok = tune_one(s, st, most, &text, &changed, e);
+        if (changed)
+            names[count++] = mem_string(st->name);
+    }
+    if (!ok || (count && s->apply && !stream_file_check(&s->list, &text, &checked, e))) {
+        status = e->status;
+    } else if (count && s->apply) {
+        char **asked = s->names;
+        size_t asked_count = s->name_count;
+        /* Only these: what else differs was not asked for. */
+        s->names = names;
+        s->name_count = count;
+        status = put_file(s, &checked, &text, e);
+        s->names = asked;
+        s->name_count = asked_count;
+    }
+    while (count)
+        free(names[--count]);
+    free(names);
+    stream_list_free(&checked);
+    buf_free(&text);
+    return status;
+}
+
 /* --- the program -------------------------------------------------------------------------------------------------- */
 
 #define ANY SIZE_MAX
@@ -517,15 +616,11 @@ static const struct command {
     size_t least, most; /* names */
     bool asks;          /* it deletes: only with --yes or --dry-run */
 } commands[] = {
-    {"list", list, 0, 0, ANY, false},
-    {"show", show, 0, 1, ANY, false},
-    {"diff", diff, ANY, 0, ANY, false},
-    {"apply", apply, ANY, 0, ANY, false},
-    {"consumers", consumers, 0, 0, ANY, false},
-    {"check", check, ANY, 0, ANY, false},
-    {"retention", retention, 1, 2, 2, false},
-    {"purge", purge, 0, 1, ANY, true},
-    {"rm", rm, 0, 1, ANY, true},
+    {"list", list, 0, 0, ANY, false},           {"show", show, 0, 1, ANY, false},
+    {"diff", diff, ANY, 0, ANY, false},         {"apply", apply, ANY, 0, ANY, false},
+    {"consumers", consumers, 0, 0, ANY, false}, {"check", check, ANY, 0, ANY, false},
+    {"retention", retention, 1, 2, 2, false},   {"tune", tune, ANY, 0, ANY, false},
+    {"purge", purge, 0, 1, ANY, true},          {"rm", rm, 0, 1, ANY, true},
 };
 
 static const struct argp_option options[] = {
@@ -535,6 +630,8 @@ static const struct argp_option options[] = {
     {"yes", 'y', 0, 0, "rm and purge: delete", 0},
     {"subject", 's', "FILTER", 0, "purge: only messages with such a subject", 0},
     {"keep", 'k', "N", 0, "purge: keep the newest N", 0},
+    {"apply", 'a', 0, 0, "tune: change streams.conf and the streams", 0},
+    {"span", 'S', "DURATION", 0, "tune: least time that tells a rate (default 1h)", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -553,6 +650,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'y':
         s->yes = true;
+        return 0;
+    case 'a':
+        s->apply = true;
+        return 0;
+    case 'S':
+        s->span = tool_duration(state, "--span", arg);
         return 0;
     case 's':
         /* An empty filter would be none. */
@@ -604,7 +707,7 @@ static enum central_exit run(struct streams *s, const struct command *c)
 static bool usage_ok(const struct streams *s, const struct command *c)
 {
     if (!c) {
-        log_error("%s: not one of list, show, diff, apply, consumers, check, retention, purge, rm (--help)",
+        log_error("%s: not one of list, show, diff, apply, consumers, check, retention, tune, purge, rm (--help)",
                   s->name_count ? s->names[0] : "no command");
     } else if (s->name_count - 1 < c->least) {
         log_error(c->least > 1 ? "%s: which stream, and how long?" : "%s: which stream?", c->name);
@@ -614,6 +717,8 @@ static bool usage_ok(const struct streams *s, const struct command *c)
         log_error("%s: deletes for good: say --yes, or --dry-run to see what", c->name);
     } else if ((s->subject || s->keep) && c->run != purge) {
         log_error("%s: --subject and --keep are for purge", c->name);
+    } else if (s->apply && c->run != tune) {
+        log_error("%s: --apply is for tune", c->name);
     } else {
         return true;
     }
@@ -625,13 +730,13 @@ int main(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse,
-        "list|diff|apply|consumers|check [STREAM...]\nshow|purge|rm STREAM...\nretention STREAM DURATION",
+        "list|diff|apply|consumers|check|tune [STREAM...]\nshow|purge|rm STREAM...\nretention STREAM DURATION",
         "Show JetStream's streams, and make them as streams.conf wants.\v"
         "Manual: central-streams(1)",
         NULL,
         NULL,
         NULL};
-    struct streams s = {0};
+    struct streams s = {.span = TUNE_SPAN};
 
     tool_start("central-streams");
     tool_parse(&argp, argc, argv, &s);

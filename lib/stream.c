@@ -153,6 +153,48 @@ static bool word_is(struct word w, const char *text)
     return strlen(text) == w.len && memcmp(w.at, text, w.len) == 0;
 }
 
+static bool placement_word_ok(struct word w, const char *more)
+{
+    for (size_t i = 0; i < w.len; i++)
+        if (!isalnum((unsigned char)w.at[i]) && !strchr(more, w.at[i]))
+            return false;
+    return w.len > 0;
+}
+
+/* CLUSTER, CLUSTER:TAG+TAG or :TAG+TAG; a tag may have a colon in it. Kept as the JSON that the server takes. */
+static bool read_placement(struct reader *r, struct word w, struct stream *s)
+{
+    const char *colon = memchr(w.at, ':', w.len), *end = w.at + w.len;
+    struct word cluster = {w.at, colon ? (size_t)(colon - w.at) : w.len};
+    struct buf out = {0};
+    bool ok = cluster.len ? placement_word_ok(cluster, "_-.") : colon != NULL;
+
+    json_begin(&out, '{');
+    if (cluster.len) {
+        json_put_name(&out, "cluster");
+        json_put_string(&out, cluster.at, cluster.len);
+    }
+    if (colon) {
+        json_put_name(&out, "tags");
+        json_begin(&out, '[');
+        for (const char *at = colon + 1, *plus; ok && at <= end; at = plus + 1) {
+            plus = memchr(at, '+', (size_t)(end - at));
+            plus = plus ? plus : end;
+            struct word tag = {at, (size_t)(plus - at)};
+            ok = placement_word_ok(tag, "_-.:");
+            json_put_string(&out, tag.at, tag.len);
+        }
+        json_end(&out, ']');
+    }
+    json_end(&out, '}');
+    if (ok) {
+        free(s->placement);
+        s->placement = mem_bytes(out.data, out.len);
+    }
+    buf_free(&out);
+    return ok || complain(r, w.at, "placement: '%.*s' is not of the form CLUSTER:TAG+TAG", (int)w.len, w.at);
+}
+
 static bool read_option(struct reader *r, struct word w, struct stream *s)
 {
     const char *equals = memchr(w.at, '=', w.len);
@@ -182,7 +224,18 @@ static bool read_option(struct reader *r, struct word w, struct stream *s)
         s->keep = n;
         return true;
     }
-    return complain(r, w.at, "unknown option '%.*s' (archive, top, replicas=N, duplicates=DURATION, keep=DURATION)",
+    if (word_is(name, "compression") && equals) {
+        if (!word_is(value, "s2") && !word_is(value, "none"))
+            return complain(r, value.at, "compression: s2 or none");
+        free(s->compression);
+        s->compression = mem_bytes(value.at, value.len);
+        return true;
+    }
+    if (word_is(name, "placement") && equals)
+        return read_placement(r, value, s);
+    return complain(r, w.at,
+                    "unknown option '%.*s' (archive, top, replicas=N, duplicates=DURATION, keep=DURATION, "
+                    "compression=s2, placement=CLUSTER:TAG+TAG)",
                     (int)w.len, w.at);
 }
 
@@ -191,6 +244,8 @@ static void free_stream(struct stream *s)
     for (size_t i = 0; i < s->subject_count; i++)
         free(s->subjects[i]);
     free(s->subjects);
+    free(s->compression);
+    free(s->placement);
     free(s->name);
 }
 
@@ -434,7 +489,7 @@ struct wanted {
     const char *name;
     struct buf value;
 };
-#define WANTED_MAX 10
+#define WANTED_MAX 12
 
 /* What contract §4 says of every stream: without it a stream forgets at a restart, or refuses or drops messages. */
 static const struct {
@@ -465,6 +520,14 @@ static size_t wanted_members(const struct stream *s, struct wanted *w)
         w[n].name = "num_replicas";
         json_put_int(&w[n++].value, s->replicas);
     }
+    if (s->compression) {
+        w[n].name = "compression";
+        json_put_text(&w[n++].value, s->compression);
+    }
+    if (s->placement) {
+        w[n].name = "placement";
+        buf_add_text(&w[n++].value, s->placement);
+    }
     return n;
 }
 
@@ -479,6 +542,12 @@ static bool same_value(struct json a, const struct buf *text)
     struct json_hash x = json_hash(a), y = json_hash((struct json){text->data, text->len});
 
     return json_exists(a) && x.high == y.high && x.low == y.low;
+}
+
+/* A server that does not know compression has none. */
+static bool means_absent(struct wanted *w)
+{
+    return strcmp(w->name, "compression") == 0 && strcmp(buf_text(&w->value), "\"none\"") == 0;
 }
 
 /* The value for a person: times and sizes in their units. */
@@ -510,7 +579,7 @@ size_t stream_diff(const struct stream *want, struct json info, struct buf *out)
 
     for (size_t i = 0; i < n; i++) {
         struct json have = json_get(config, w[i].name);
-        if (same_value(have, &w[i].value))
+        if (same_value(have, &w[i].value) || (!json_exists(have) && means_absent(&w[i])))
             continue;
         differing++;
         buf_add_format(out, "%s: ", w[i].name);
@@ -553,6 +622,26 @@ static void put_config(const struct stream *s, struct json have, struct buf *out
     free_wanted(w, n);
 }
 
+/* Older servers drop what they do not know, and say nothing. */
+static bool took_all(const struct stream *s, struct json config, const char *server, struct error *e)
+{
+    struct wanted w[WANTED_MAX] = {0};
+    size_t n = wanted_members(s, w);
+    struct buf left = {0};
+
+    for (size_t i = 0; i < n; i++)
+        if (!json_exists(json_get(config, w[i].name)) && !means_absent(&w[i]))
+            buf_add_format(&left, left.len ? ", %s" : "%s", w[i].name);
+    bool ok = left.len == 0;
+    if (!ok)
+        error_set(e, CENTRAL_CONFIG, "%s: %s: the server ignores %s%s; all else is applied", server, s->name,
+                  buf_text(&left),
+                  strcmp(buf_text(&left), "compression") == 0 ? ", which needs nats-server 2.10 or newer" : "");
+    buf_free(&left);
+    free_wanted(w, n);
+    return ok;
+}
+
 bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
 {
     struct buf answer = {0}, config = {0}, reply = {0};
@@ -570,6 +659,7 @@ bool stream_apply(struct bus *b, const struct stream *want, struct error *e)
     /* The server does not want it so, and will not. */
     if (!ok && code && e && e->status == CENTRAL_UNAVAILABLE)
         e->status = CENTRAL_CONFIG;
+    ok = ok && took_all(want, json_get(v, "config"), bus_url(b), e);
     free(subject);
     buf_free(&answer);
     buf_free(&config);

@@ -23,6 +23,8 @@ struct stream {
     int replicas;             /* option replicas=3; 0: not said */
     int64_t duplicate_window; /* option duplicates=2m; seconds */
     int64_t keep;             /* option keep=5y: retention in the archive; 0: for ever; seconds */
+    char *compression;        /* option compression=s2: "s2", "none"; NULL: not said */
+    char *placement;          /* option placement=east:ssd: {"cluster":"east","tags":["ssd"]}; NULL: not said */
     unsigned line;            /* in the file */
 };
 struct stream_list {
@@ -67,7 +69,8 @@ bool stream_message(struct bus *b, const char *name, uint64_t sequence, struct b
  * json_absent: everything differs. */
 size_t stream_diff(const struct stream *want, struct json info, struct buf *out);
 /* Creates or updates. Members of the server's configuration that streams.conf does not speak of are sent back as they
- * are, and no others. CENTRAL_CONFIG when the server refuses it (storage and retention of a stream cannot change). */
+ * are, and no others. CENTRAL_CONFIG when the server refuses it (storage and retention of a stream cannot change), or
+ * takes it and drops a member that it does not know. */
 bool stream_apply(struct bus *b, const struct stream *want, struct error *e);
 /* Appends why messages that the stream holds would go if want were applied, nothing when none would. */
 void stream_loss(const struct stream *want, struct json info, int64_t now, struct buf *out);

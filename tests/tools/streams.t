@@ -49,6 +49,8 @@ wrong 'a time that is kept too short' 'A central.a.> 7d 1GiB keep=1h' 1:28 'keep
 wrong 'an unknown option' 'A central.a.> 7d 1GiB archive,bottom' 1:31 "unknown option 'bottom'"
 wrong 'replicas out of range' 'A central.a.> 7d 1GiB replicas=6' 1:32 'replicas: from 1 to 5'
 wrong 'a window beyond the age' 'A central.a.> 1h 1GiB duplicates=2h' 1:34 'duplicates: from'
+wrong 'an unknown compression' 'A central.a.> 7d 1GiB compression=gzip' 1:35 'compression: s2 or none'
+wrong 'a placement without a place' 'A central.a.> 7d 1GiB placement=' 1:33 'placement: '
 wrong 'nothing in it' '# nothing' '?.*' 'no stream in it'
 printf 'A central.a.> 7d 1GiB\nB\0 central.b.> 7d 1GiB\n' >nul.conf
 exits 78 'a NUL byte hides no stream' env NATS_URL=nats://127.0.0.1:1 central-streams -f nul.conf list
@@ -171,6 +173,56 @@ api STREAM.DELETE.CENTRAL_SPACE ''
 exits 2 'a stream that is missing' central-streams check --json
 is "$(jq -c 'select(.subject == "CENTRAL_SPACE") | .level' out)" '"CRITICAL"' '... is critical'
 central-streams apply >/dev/null
+
+# What a stream ought to hold, from what came.
+exits 0 'tune' central-streams tune
+like "$(grep ^CENTRAL_QUAKE: out)" '^CENTRAL_QUAKE: [0-9.]+[KM]iB in [0-9]+s: too little to tell; stays 1GiB$' '... makes no rate of a burst'
+is "$(wc -l <out)" 8 '... a line for each stream'
+api STREAM.CREATE.TUNED '{"name":"TUNED","subjects":["central.tuned.>"],"storage":"file","max_age":3600000000000}'
+printf 'TUNED central.tuned.> 1h   1GiB top\nOTHER central.other.> 1h 1GiB\n' >tuned.conf
+for _ in 1 2; do
+    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
+    printf 'CONNECT {"verbose":false}\r\nPUB central.tuned.a 5\r\nhello\r\nPING\r\n' >&8
+    while IFS= read -r -t 10 line <&8; do
+        [[ $line != PONG* ]] || break
+    done
+    exec 8>&-
+    sleep 1.2
+done
+exits 0 'tune with a short span' central-streams -f tuned.conf tune --span 1s
+like "$(grep ^TUNED: out)" '^TUNED: [0-9]+B in 1s \* 1h \* 1\.5 = [0-9.]+[KM]?i?B: max-bytes 1GiB -> 64MiB \(the least\)$' '... shows its arithmetic'
+like "$(cat err)" 'OTHER: not on' '... and what is not there'
+is "$(central-streams -f tuned.conf tune --span 1s --json | jq -c '[.name, .margin, .max_bytes, .tuned]')" \
+    '["TUNED",1.5,1073741824,67108864]' '... in JSON as well'
+exits 0 'a dry run' central-streams -f tuned.conf tune --span 1s --apply --dry-run
+is "$(central-streams show TUNED | jq .config.max_bytes) $(head -n 1 tuned.conf)" '-1 TUNED central.tuned.> 1h   1GiB top' '... changes nothing'
+exits 0 'tune --apply' central-streams -f tuned.conf tune --span 1s --apply
+is "$(central-streams show TUNED | jq .config.max_bytes) $(head -n 1 tuned.conf)" '67108864 TUNED central.tuned.> 1h   64MiB top' '... changes file and stream'
+exits 1 '... and no other' central-streams show OTHER
+exits 64 'apply is for tune' central-streams --apply list
+central-streams rm --yes TUNED >/dev/null
+
+# What only newer servers know, and what one server has no use for.
+printf 'NEWER central.newer.> 1h 64MiB compression=none\n' >newer.conf
+exits 0 'no compression' central-streams -f newer.conf apply
+exits 0 '... is what a server has that does not know it' central-streams -f newer.conf diff
+printf 'NEWER central.newer.> 1h 128MiB compression=s2\n' >newer.conf
+if [[ $(nats-server --version) == *v2.[0-9].* ]]; then
+    exits 78 'compression of a server before 2.10' central-streams -f newer.conf apply
+    like "$(cat err)" 'NEWER: the server ignores compression, which needs nats-server 2.10' '... is not had, and that is said'
+    is "$(wc -l <err)" 1 '... once'
+    is "$(central-streams show NEWER | jq .config.max_bytes)" 134217728 '... all else is applied'
+    exits 1 '... and stays a difference' central-streams -f newer.conf diff
+else
+    exits 0 'compression' central-streams -f newer.conf apply
+    exits 0 '... is had' central-streams -f newer.conf diff
+fi
+printf 'NEWER central.newer.> 1h 128MiB placement=east:ssd\n' >newer.conf
+exits 1 'placement' central-streams -f newer.conf diff
+is "$(cat out)" $'NEWER: differs\n    placement: nothing -> {"cluster":"east","tags":["ssd"]}' '... is compared'
+exits 0 '... taken' central-streams -f newer.conf apply
+exits 0 '... and kept' central-streams -f newer.conf diff
+central-streams rm --yes NEWER >/dev/null
 
 # What deletes wants to be told twice.
 exits 64 'purge without --yes' central-streams purge CENTRAL_QUAKE

@@ -121,7 +121,9 @@ static void names_every_error(void **state)
 {
     static const char filter[] = " is not of the form central.<word>.>";
     static const char letters[] = "a stream's name has letters, digits, _ and - only";
-    static const char unknown[] = " (archive, top, replicas=N, duplicates=DURATION, keep=DURATION)";
+    static const char unknown[] = " (archive, top, replicas=N, duplicates=DURATION, keep=DURATION, compression=s2, "
+                                  "placement=CLUSTER:TAG+TAG)";
+    static const char place[] = " is not of the form CLUSTER:TAG+TAG";
     static const struct {
         const char *text, *error, *more;
     } cases[] = {
@@ -160,6 +162,11 @@ static void names_every_error(void **state)
         {"A central.a.> 1h 1GiB duplicates=0s", "1:34: duplicates: from 1s to 1h", ""},
         {"A central.a.> 1h 1GiB duplicates=61m", "1:34: duplicates: from 1s to 1h", ""},
         {"A central.a.> 7d 1GiB keep=23h", "1:28: keep: from 1d to 1000y", ""},
+        {"A central.a.> 7d 1GiB compression=gzip", "1:35: compression: s2 or none", ""},
+        {"A central.a.> 7d 1GiB placement=", "1:33: placement: ''", place},
+        {"A central.a.> 7d 1GiB placement=east:", "1:33: placement: 'east:'", place},
+        {"A central.a.> 7d 1GiB placement=east:ssd+", "1:33: placement: 'east:ssd+'", place},
+        {"A central.a.> 7d 1GiB placement=e\"ast", "1:33: placement: 'e\"ast'", place},
         {"A central.a.> 7d 1GiB\x01", "1:22: a control character", ""},
         {"A\rB central.a.> 7d 1GiB", "1:2: a control character", ""},
     };
@@ -292,6 +299,40 @@ static void tells_drift(void **state)
     stream_list_free(&l);
 }
 
+static void tells_drift_of_what_is_said_only(void **state)
+{
+    struct stream_list l;
+    struct buf diff = {0};
+    static const char config[] = "{\"config\":{" AS_WANTED ",\"max_age\":604800000000000,\"max_bytes\":1073741824,"
+                                 "\"duplicate_window\":120000000000%s}}";
+
+    (void)state;
+    static const struct {
+        const char *options, *have, *diff;
+    } cases[] = {
+        {"top", ",\"compression\":\"s2\",\"placement\":{\"cluster\":\"x\"}", ""},
+        {"compression=none", "", ""},
+        {"compression=none", ",\"compression\":\"s2\"", "compression: \"s2\" -> \"none\"\n"},
+        {"compression=s2", "", "compression: nothing -> \"s2\"\n"},
+        {"placement=east", ",\"placement\":{\"cluster\":\"east\"}", ""},
+        {"placement=east:ssd+az:1", ",\"placement\":{\"tags\":[\"ssd\",\"az:1\"],\"cluster\":\"east\"}", ""},
+        {"placement=:ssd", "", "placement: nothing -> {\"tags\":[\"ssd\"]}\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *line = mem_format("A central.a.> 7d 1GiB %s", cases[i].options), *info;
+        right(line, &l);
+        info = mem_alloc(2048);
+        assert_true(snprintf(info, 2048, config, cases[i].have) < 2048);
+        stream_diff(l.at, parse(info), &diff);
+        assert_string_equal(buf_text(&diff), cases[i].diff);
+        buf_clear(&diff);
+        stream_list_free(&l);
+        free(line);
+        free(info);
+    }
+    buf_free(&diff);
+}
+
 static void tells_what_would_go(void **state)
 {
     struct stream_list l;
@@ -341,6 +382,7 @@ int main(void)
         cmocka_unit_test(names_every_error),
         cmocka_unit_test(finds_subjects_in_common),
         cmocka_unit_test(tells_drift),
+        cmocka_unit_test(tells_drift_of_what_is_said_only),
         cmocka_unit_test(tells_what_would_go),
         cmocka_unit_test(looks_where_it_was_told),
     };
