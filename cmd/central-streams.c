@@ -8,6 +8,7 @@
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/stream_check.h"
+#include "central/stream_delete.h"
 #include "central/stream_file.h"
 #include "central/stream_tune.h"
 #include "central/stream_view.h"
@@ -16,11 +17,10 @@
 struct streams {
     const char *file;
     bool json, dry_run, yes;
-    const char *subject; /* purge: what matches it */
-    int64_t keep;        /* purge: so many stay */
-    bool apply;          /* tune */
-    int64_t span;        /* tune: so long must have been watched, seconds */
-    char **names;        /* of the command line, none: all */
+    struct stream_purge purge;
+    bool apply;   /* tune */
+    int64_t span; /* tune: so long must have been watched, seconds */
+    char **names; /* of the command line, none: all */
     size_t name_count;
     struct bus *bus;
     struct stream_list list;
@@ -305,147 +305,38 @@ static enum central_exit apply(struct streams *s, struct error *e)
 
 /* --- rm, purge ---------------------------------------------------------------------------------------------------- */
 
-/* What would go, of one stream. */
-struct loss {
-    const char *name;
-    int64_t messages, bytes, consumers; /* -1: not told */
-};
-
-static void put_loss(struct streams *s, const struct loss *l, const char *action)
+static void put_loss(struct streams *s, const struct stream_loss *l, const char *action)
 {
-    if (s->json) {
-        json_begin(&s->out, '{');
-        json_put_member_text(&s->out, "name", l->name);
-        json_put_member_text(&s->out, "action", action);
-        json_put_member_int(&s->out, "messages", l->messages);
-        if (l->bytes >= 0)
-            json_put_member_int(&s->out, "bytes", l->bytes);
-        if (l->consumers >= 0)
-            json_put_member_int(&s->out, "consumers", l->consumers);
-        json_end(&s->out, '}');
-    } else {
-        buf_add_format(&s->out, "%s: %s: %lld message%s", l->name, action, (long long)l->messages,
-                       l->messages == 1 ? "" : "s");
-        if (l->bytes >= 0) {
-            buf_add_text(&s->out, ", ");
-            table_size(&s->out, l->bytes);
-        }
-        if (l->consumers >= 0)
-            buf_add_format(&s->out, ", %lld consumer%s", (long long)l->consumers, l->consumers == 1 ? "" : "s");
-    }
+    if (s->json)
+        stream_loss_json(l, action, &s->out);
+    else
+        stream_loss_put(l, action, &s->out);
     put_line(s);
 }
 
-/* Messages that match --subject: the server tells them by subject, a page at a time. */
-static bool count_matching(struct streams *s, const char *name, int64_t *count, struct error *e)
+static bool destroy_one(struct streams *s, struct stream_loss *l, bool whole, struct error *e)
 {
-    struct buf answer = {0}, body = {0};
-    char *subject = mem_format("STREAM.INFO.%s", name);
-    int64_t offset = 0, total = 1;
-    bool ok = true;
-
-    *count = 0;
-    while (ok && offset < total) {
-        struct json v, value;
-        buf_clear(&body);
-        json_begin(&body, '{');
-        json_put_member_text(&body, "subjects_filter", s->subject);
-        json_put_member_int(&body, "offset", offset);
-        json_end(&body, '}');
-        ok = bus_api(s->bus, subject, body.data, body.len, &answer, &v, NULL, e);
-        struct json subjects = ok ? json_get_path(v, "state", "subjects", NULL) : json_absent;
-        if (json_count(subjects) == 0)
-            break;
-        for (struct json_iter i = json_walk(subjects); json_next(&i, NULL, &value);) {
-            int64_t n = 0;
-            json_int(value, &n);
-            *count += n;
-        }
-        offset += (int64_t)json_count(subjects);
-        /* Without a total it was all. */
-        total = offset;
-        json_int(json_get(v, "total"), &total);
-    }
-    free(subject);
-    buf_free(&answer);
-    buf_free(&body);
-    return ok;
-}
-
-static bool find_loss(struct streams *s, struct loss *l, bool whole, struct error *e)
-{
-    struct buf answer = {0};
-    struct json info;
-    bool missing, ok = stream_info(s->bus, l->name, &answer, &info, &missing, e);
-
-    if (!ok && missing)
-        error_set(e, CENTRAL_DIFFERS, "%s: no stream %s", bus_url(s->bus), l->name);
-    if (ok) {
-        l->messages = stream_state(info, "messages");
-        l->bytes = s->subject || s->keep ? -1 : stream_state(info, "bytes");
-        l->consumers = whole ? stream_state(info, "consumer_count") : -1;
-    }
-    buf_free(&answer);
-    if (ok && s->subject)
-        ok = count_matching(s, l->name, &l->messages, e);
-    if (ok)
-        l->messages = l->messages > s->keep ? l->messages - s->keep : 0;
-    return ok;
-}
-
-static bool remove_one(struct streams *s, struct loss *l, struct error *e)
-{
-    struct buf answer = {0};
-    struct json v;
-    char *subject = mem_format("STREAM.DELETE.%s", l->name);
-    bool ok = bus_api(s->bus, subject, "", 0, &answer, &v, NULL, e);
-
-    free(subject);
-    buf_free(&answer);
-    if (ok)
-        put_loss(s, l, "removed");
-    return ok;
-}
-
-static bool purge_one(struct streams *s, struct loss *l, struct error *e)
-{
-    struct buf answer = {0}, body = {0};
-    struct json v;
-    char *subject = mem_format("STREAM.PURGE.%s", l->name);
-
-    json_begin(&body, '{');
-    if (s->subject)
-        json_put_member_text(&body, "filter", s->subject);
-    if (s->keep)
-        json_put_member_int(&body, "keep", s->keep);
-    json_end(&body, '}');
-    bool ok = bus_api(s->bus, subject, body.data, body.len, &answer, &v, NULL, e);
-    if (ok) {
-        /* What came or went since is the server's to know. */
-        json_int(json_get(v, "purged"), &l->messages);
-        put_loss(s, l, "purged");
-    }
-    free(subject);
-    buf_free(&answer);
-    buf_free(&body);
-    return ok;
+    if (!(whole ? stream_remove(s->bus, l->name, e) : stream_purge(s->bus, &s->purge, l, e)))
+        return false;
+    put_loss(s, l, whole ? "removed" : "purged");
+    return true;
 }
 
 /* All of them are looked at before the first one goes: a name that is wrong costs nothing. */
 static enum central_exit destroy(struct streams *s, bool whole, struct error *e)
 {
-    struct loss *losses = mem_alloc_array(s->name_count, sizeof *losses);
+    struct stream_loss *losses = mem_alloc_array(s->name_count, sizeof *losses);
     bool ok = true;
 
     for (size_t i = 0; ok && i < s->name_count; i++) {
         losses[i].name = s->names[i];
-        ok = find_loss(s, &losses[i], whole, e);
+        ok = stream_find_loss(s->bus, whole ? NULL : &s->purge, &losses[i], e);
     }
     for (size_t i = 0; ok && i < s->name_count; i++) {
         if (s->dry_run)
             put_loss(s, &losses[i], whole ? "would be removed" : "would be purged");
         else
-            ok = whole ? remove_one(s, &losses[i], e) : purge_one(s, &losses[i], e);
+            ok = destroy_one(s, &losses[i], whole, e);
         if (ok && whole && stream_named(&s->list, s->names[i]))
             log_warning("%s: still in %s: the next apply makes it again", s->names[i], s->list.path);
     }
@@ -661,10 +552,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         /* An empty filter would be none. */
         if (!*arg)
             argp_error(state, "invalid --subject '': a subject, * and > allowed");
-        s->subject = arg;
+        s->purge.subject = arg;
         return 0;
     case 'k':
-        s->keep = tool_number(state, "--keep", arg, 1, INT64_MAX);
+        s->purge.keep = tool_number(state, "--keep", arg, 1, INT64_MAX);
         return 0;
     case ARGP_KEY_ARG:
         s->names = mem_resize(s->names, (s->name_count + 1) * sizeof *s->names);
@@ -715,7 +606,7 @@ static bool usage_ok(const struct streams *s, const struct command *c)
         log_error("%s: one word too many: %s", c->name, s->names[c->most + 1]);
     } else if (c->asks && !s->yes && !s->dry_run) {
         log_error("%s: deletes for good: say --yes, or --dry-run to see what", c->name);
-    } else if ((s->subject || s->keep) && c->run != purge) {
+    } else if ((s->purge.subject || s->purge.keep) && c->run != purge) {
         log_error("%s: --subject and --keep are for purge", c->name);
     } else if (s->apply && c->run != tune) {
         log_error("%s: --apply is for tune", c->name);
