@@ -547,6 +547,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'S':
         s->span = tool_duration(state, "--span", arg);
+        if (s->span < 1)
+            argp_error(state, "invalid --span '%s': at least 1s", arg);
         return 0;
     case 's':
         /* An empty filter would be none. */

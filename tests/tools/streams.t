@@ -199,6 +199,7 @@ is "$(central-streams show TUNED | jq .config.max_bytes) $(head -n 1 tuned.conf)
 exits 0 'tune --apply' central-streams -f tuned.conf tune --span 1s --apply
 is "$(central-streams show TUNED | jq .config.max_bytes) $(head -n 1 tuned.conf)" '67108864 TUNED central.tuned.> 1h   64MiB top' '... changes file and stream'
 exits 1 '... and no other' central-streams show OTHER
+exits 64 'no span is no rate' central-streams tune --span 0
 exits 64 'apply is for tune' central-streams --apply list
 central-streams rm --yes TUNED >/dev/null
 
