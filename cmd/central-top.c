@@ -25,6 +25,8 @@
 #define TAKE_MS 100
 /* A batch waits as long for the first picture, then it prints what there is. */
 #define READY_MS 10000
+/* A server that refuses is not waited for so long. */
+#define AWAY_MS 2000
 #define BATCH_COLS 80
 #define JSON_EVENTS 100
 /* At the end, for each thread; one that waits for a server longer is left to the end of the process. */
@@ -203,6 +205,15 @@ static bool print(struct program *p, struct line_writer *w)
     return ok && line_flush(w);
 }
 
+/* Everything that a first picture shows has been told, or will not be for now. */
+static bool ready(const struct top *t)
+{
+    const struct desk_link *bus = &t->desk.links[LINK_BUS];
+    bool away = bus->known && !bus->up && clock_monotonic() - bus->since > AWAY_MS * MS;
+
+    return (t->desk.ready || away) && t->adapters_known && t->desk.links[LINK_ARCHIVE].known;
+}
+
 /* Waits for mail and errands until then; false at a signal. */
 static bool wait_until(struct program *p, int64_t end, bool until_ready)
 {
@@ -213,7 +224,7 @@ static bool wait_until(struct program *p, int64_t end, bool until_ready)
         int64_t left = (end - clock_monotonic()) / MS;
         take(p);
         top_tend(t);
-        if (until_ready && t->desk.ready && t->adapters_known && t->desk.links[LINK_ARCHIVE].known)
+        if (until_ready && ready(t))
             return true;
         if (left <= 0)
             return true;
