@@ -271,10 +271,14 @@ static bool take_keys(struct program *p)
     int row = 0, col = 0;
 
     for (int key; !p->top.quit && (key = screen_press(&row, &col)) != PRESS_NONE; any = true) {
+        int open = p->top.open;
         if (key == PRESS_CONTROL('l'))
             screen_redraw();
         else
             top_press(&p->top, key, row, col);
+        /* The next key may have come already, and means what is on the screen. */
+        if (p->top.open != open)
+            show(p);
     }
     return any;
 }
@@ -314,6 +318,7 @@ static enum central_exit run_screen(struct program *p, struct error *e)
 
     if (!screen_open(!plain, e))
         return e->status;
+    show(p);
     while (!p->top.quit && !signals_stop()) {
         int64_t now = clock_monotonic(), until = drawn + delay, mail = taken + TAKE_MS * MS;
         struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},

@@ -58,13 +58,12 @@ static void draw(void *self, struct view *v, const struct area *a)
     struct area beside = area_part(a, 1, cols + 1, a->rows - 1, a->cols - cols - 1);
     struct buf text = {0};
 
-    if (r->past)
-        buf_add_format(&text, "past, from %s: ", r->waiting ? "..." : r->from ? r->from : "");
-    else
-        buf_add_format(&text, "live%s: ", r->held ? " (held)" : "");
-    buf_add_format(&text, "%zu events, by %s%s", r->count, roll_order_name(r->order), r->reverse ? " reversed" : "");
+    buf_add_format(&text, "%s%s: %zu events, by %s%s", r->past ? "past" : "live", r->held ? " (held)" : "", r->count,
+                   roll_order_name(r->order), r->reverse ? " reversed" : "");
     if (r->no_removals)
         buf_add_text(&text, ", without removals");
+    if (r->past)
+        buf_add_format(&text, "; from %s", r->waiting ? "..." : r->from ? r->from : "");
     area_text(a, 0, 0, -1, r->past && !r->waiting && !r->answered ? STYLE_ALARM : STYLE_DIM, buf_text(&text));
     buf_free(&text);
     draw_events(v, &list, true);

@@ -72,7 +72,7 @@ static void tell_errand(struct top *t)
     const char *end = strchr(at, '\n');
 
     if (r->status == 0 && (!end || !end[1])) {
-        view_say(&t->view, "%s: %.*s", r->what, (int)(end ? end - at : (long)strlen(at)), *at ? at : "done");
+        view_say(&t->view, "%s: %.*s", r->what, *at ? (int)strcspn(at, "\n") : 4, *at ? at : "done");
     } else {
         char *title =
             r->status ? mem_format("%s: exit status %d", r->what, r->status) : mem_format("%s: done", r->what);
