@@ -9,11 +9,35 @@
 
 struct sources {
     struct scroll scroll;
+    char *name; /* under the bar: sources come in between, and what is done must be done to the one that was meant */
 };
 
 static void *open(void)
 {
     return mem_alloc(sizeof(struct sources));
+}
+
+static void close_sources(void *self)
+{
+    struct sources *s = self;
+
+    free(s->name);
+    free(s);
+}
+
+static void keep_name(struct sources *s, const struct desk *d)
+{
+    free(s->name);
+    s->name = d->source_count ? mem_string(d->sources[s->scroll.at].name) : NULL;
+}
+
+/* Brings the bar back to its source. */
+static void find_name(struct sources *s, const struct desk *d)
+{
+    for (size_t i = 0; s->name && i < d->source_count; i++)
+        if (strcmp(d->sources[i].name, s->name) == 0)
+            s->scroll.at = (long)i;
+    scroll_fit(&s->scroll, (long)d->source_count, s->scroll.rows);
 }
 
 static int wanted(void *self, struct view *v)
@@ -85,7 +109,9 @@ static void draw(void *self, struct view *v, const struct area *a)
               a->cols >= ALL_COUNTS
                   ? "SOURCE            STATE     HERE     EVERY  LAST  ITEMS  SENT   REV GONE  REJ TITLE OR ERROR"
                   : "SOURCE            STATE     HERE     EVERY  LAST  ITEMS  SENT  REJ TITLE OR ERROR");
+    find_name(s, v->desk);
     scroll_fit(&s->scroll, (long)v->desk->source_count, a->rows - 1);
+    keep_name(s, v->desk);
     for (int row = 1; row < a->rows && s->scroll.top + row - 1 < s->scroll.count; row++)
         draw_source(a, row, v->desk, &v->desk->sources[s->scroll.top + row - 1], v->now,
                     s->scroll.top + row - 1 == s->scroll.at);
@@ -132,13 +158,17 @@ static void act(struct view *v, const struct desk_source *s, int key)
 static bool press(void *self, struct view *v, int key)
 {
     struct sources *s = self;
-    const struct desk_source *at = v->desk->source_count ? &v->desk->sources[s->scroll.at] : NULL;
 
-    if (scroll_press(&s->scroll, key))
-        return true;
+    find_name(s, v->desk);
+    const struct desk_source *at = v->desk->source_count ? &v->desk->sources[s->scroll.at] : NULL;
     if (key == PRESS_CLICK && v->mouse_row >= 1) {
         s->scroll.at = s->scroll.top + v->mouse_row - 1;
         scroll_fit(&s->scroll, s->scroll.count, s->scroll.rows);
+        keep_name(s, v->desk);
+        return true;
+    }
+    if (scroll_press(&s->scroll, key)) {
+        keep_name(s, v->desk);
         return true;
     }
     if (!at)
@@ -171,6 +201,7 @@ static bool search(void *self, struct view *v, const char *text, int step)
         if (strcasestr(source->name, text) || (source->title && strcasestr(source->title, text)) ||
             (source->error && strcasestr(source->error, text))) {
             s->scroll.at = at;
+            keep_name(s, v->desk);
             return true;
         }
     }
@@ -188,7 +219,7 @@ const struct panel_class panel_sources = {.name = "Sources",
                                           .help = help,
                                           .bar = {[4] = "Poll", [5] = "Enable", [6] = "Disable", [7] = "Settings"},
                                           .open = open,
-                                          .close = free,
+                                          .close = close_sources,
                                           .rows = wanted,
                                           .draw = draw,
                                           .press = press,

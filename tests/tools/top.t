@@ -198,7 +198,9 @@ press + + + h
 screen '(9[0-9]|1[0-9][0-9]) degrees wide' 'nearer'
 press R
 screen 'region of interest: --region=' 'what is seen becomes the region of interest'
-press 4 G g j e
+press 4
+screen '^firms ' 'sources'
+press G g j e
 screen 'Enable firms\? \(y/n\)' 'a question'
 press n
 ok '... no changes nothing' test ! -e "$CENTRAL_CONFIG/sources/firms.json"
