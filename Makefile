@@ -100,24 +100,27 @@ check-asan:
 
 # The long form of tests/faults: so many kills of stages and of each server, SIGTERMs, kills at a system call; each call of each
 # class failing (POINTS=0; so many of malloc); so much room on a disk, in KiB; so many places of each fault of a connection, and of
-# them so many where the database falls silent; so many polls of an unchanged feed.
+# them so many where the database falls silent; so many polls of an unchanged feed; so many
+# events archived in any order.
 KILLS         ?= 1000
 SERVER_KILLS  ?= 100
 TERMS         ?= 300
 CALL_KILLS    ?= 300
 IDS           ?= 800
 POINTS        ?= 0
-MALLOC_POINTS ?= 300
+MALLOC_POINTS ?= 60
 ROOMS         ?= 0 8 20 40 80 160 400 1600
 CUTS          ?= 6
 SILENT        ?= 3
 POLLS         ?= 1000
+EVENTS        ?= 100000
 check-faults: all tests
 	KILLS=$(KILLS) SERVER_KILLS=$(SERVER_KILLS) TERMS=$(TERMS) CALL_KILLS=$(CALL_KILLS) IDS=$(IDS) tests/faults/kills.t
 	POINTS=$(POINTS) MALLOC_POINTS=$(MALLOC_POINTS) tests/faults/nth.t
 	ROOMS='$(ROOMS)' tests/faults/disk.t
 	CUTS=$(CUTS) SILENT=$(SILENT) tests/faults/network.t
 	POLLS=$(POLLS) tests/tools/changes.t
+	N=$(EVENTS) KILLS=10 tests/archive/shuffle.t
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
