@@ -196,7 +196,8 @@ static void draw_top_line(struct top *t, const struct area *a)
 /* There is not much room: where NATS should be is known, why it is not counts. */
 static const char *reason(const char *text)
 {
-    const char *behind = strncmp(text, "nats://", 7) == 0 || strncmp(text, "tls://", 6) == 0 ? strstr(text, ": ") : NULL;
+    const char *behind =
+        strncmp(text, "nats://", 7) == 0 || strncmp(text, "tls://", 6) == 0 ? strstr(text, ": ") : NULL;
 
     return behind ? behind + 2 : text;
 }

@@ -83,7 +83,12 @@ screen 'status 0' '... and leaves'
 
 start_nats
 start_postgres
+terminal 80 24
+run central-top
+screen '^CENTRAL_WX +not there' 'streams that are not applied yet'
 central-streams apply >/dev/null
+screen '^CENTRAL_WX +0 ' '... are there when they are'
+press q
 central-archive --migrate >/dev/null
 feeds=$top/examples/feeds
 for source in usgs_quake:usgs_quake.geojson nws:nws.geojson gdacs:gdacs.xml wfigs_perimeters:wfigs_perimeters.geojson; do
@@ -163,7 +168,7 @@ press Tab
 screen 'live: ' 'Tab goes on'
 press BTab
 screen '^STREAM ' '... and back'
-press 2 '\'
+press 2 F4
 screen '^Filter:' 'a filter'
 press 'severity=9' Enter
 screen "Filter: severity=9 +severity: '9'" '... that is none is told, and can be mended'
@@ -297,7 +302,7 @@ run 'central-top -d 0.3 -t events'
 screen 'archive up' 'before a loss'
 hub kill --postgres
 screen 'archive AWAY' 'the archive goes'
-press '\' 'adapter=usgs_quake' Enter p
+press F4 'adapter=usgs_quake' Enter p
 screen 'past: 24 events, by arrival; from streams, [0-9]+ messages \(no archive' '... then all of the past comes from the streams'
 hub kill --nats
 screen 'NATS AWAY' 'NATS goes'
