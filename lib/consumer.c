@@ -5,6 +5,7 @@
 
 #include "central/clock.h"
 #include "central/inbox.h"
+#include "central/log.h"
 #include "central/mem.h"
 #include "central/signals.h"
 
@@ -56,7 +57,8 @@ struct consumer {
     int64_t gone;     /* monotonic: since when the stream is not there, 0 */
     uint64_t pending; /* messages that the stream holds for it, as last told */
     uint64_t last;    /* stream sequence: what comes is behind this, except what comes again */
-    uint64_t number;  /* consumer sequence of the last message */
+    uint64_t number;  /* consumer sequence of the last message that came for the first time */
+    uint64_t mark;    /* and its stream sequence */
     struct set held;  /* given and not freed yet: a message that comes again in the meantime is passed over */
     struct buf acknowledged; /* where the last acknowledgement went, since consumers_sync */
 };
@@ -335,6 +337,26 @@ static void reclaim(struct consumer *c, struct json info)
     free(subject);
 }
 
+static void set_mark(struct consumer *c, struct json info)
+{
+    c->number = number_in(info, "delivered", "consumer_seq");
+    c->mark = number_in(info, "delivered", "stream_seq");
+}
+
+/* The server numbers what it delivers, to whomever. Where the stream's sequence grew more than that number, messages
+ * went before anybody was given them. Deliveries again are numbered too, so it may be more, never less, than told. */
+static void look_for_gap(struct consumer *c, uint64_t number, uint64_t sequence)
+{
+    uint64_t given = number - c->number, passed = sequence - c->mark;
+
+    if (number > c->number && sequence > c->mark && passed > given && !c->options.filter)
+        log_warning("%s: %llu messages before %llu are gone from the stream, and %s was never given them: purged, or "
+                    "the stream's limits are too tight",
+                    c->options.stream, (unsigned long long)(passed - given), (unsigned long long)sequence, c->name);
+    c->number = number;
+    c->mark = sequence;
+}
+
 /* A durable that is there goes on where it was. */
 static bool take(struct consumer *c, struct json info, struct error *e)
 {
@@ -358,8 +380,10 @@ static bool take(struct consumer *c, struct json info, struct error *e)
     uint64_t floor = number_in(info, "ack_floor", "stream_seq");
     if (floor > c->last)
         c->last = floor;
-    if (ok)
+    if (ok) {
+        set_mark(c, info);
         reclaim(c, info);
+    }
     buf_free(&body);
     buf_free(&answer);
     return ok;
@@ -379,6 +403,8 @@ static bool look_at_stream(struct consumer *c, struct error *e)
         char *created = json_string(json_get(info, "created"));
         bool same = created && c->created && strcmp(created, c->created) == 0;
         if (c->made && (!same || number_in(info, "state", "last_seq") < c->last)) {
+            log_warning("stream %s %s: it is read from its beginning", c->options.stream,
+                        same ? "has lost its end" : "was made anew");
             c->life++;
             c->last = 0;
             free(c->held.at);
@@ -424,7 +450,7 @@ static bool make(struct consumer *c, struct error *e)
     if (ok) {
         uint64_t before = number_in(info, "delivered", "stream_seq");
         c->pending = number_in(info, "num_pending", NULL);
-        c->number = 0;
+        set_mark(c, info);
         /* The server begins at its end when that comes before what we asked for: in a stream that was deleted and made
          * anew behind our back, where it is not ours to skip anything. */
         if (resumes(c) && before + 1 < resume_at(c)) {
@@ -445,6 +471,7 @@ static bool attach(struct consumer *c, struct error *e)
 {
     struct buf answer = {0};
     struct json info;
+    unsigned life = c->life;
     int code = 0;
     bool ok;
 
@@ -466,6 +493,9 @@ static bool attach(struct consumer *c, struct error *e)
         } else if (code == BUS_CONSUMER_NOT_FOUND) {
             error_free(e);
             ok = make(c, e);
+            if (ok && c->made && c->life == life)
+                log_warning("%s: consumer %s was deleted: made anew behind what it was given", c->options.stream,
+                            c->name);
         }
         buf_free(&answer);
     }
@@ -674,6 +704,8 @@ static int read_message(struct consumers *cs, natsMsg *m, struct consumed *out, 
         if (set_has(&c->held, out->sequence))
             return 0;
         set_add(&c->held, out->sequence);
+        if (out->delivered == 1)
+            look_for_gap(c, number, out->sequence);
     }
     if (out->sequence > c->last)
         c->last = out->sequence;
