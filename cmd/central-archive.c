@@ -134,6 +134,7 @@ static bool worth_trying(enum central_exit status)
 /* Commits the batch, however long the database is away (standard input: GIVE_UP_MS), or until asked to stop. */
 static bool commit(struct archiver *p, struct error *e)
 {
+    enum central_exit told = CENTRAL_OK;
     int64_t away = 0;
 
     for (unsigned tries = 0;; tries++) {
@@ -145,9 +146,10 @@ static bool commit(struct archiver *p, struct error *e)
         }
         if (!worth_trying(e->status))
             return false;
-        /* Once; what else is tried until it is back says nothing new. */
-        if (!away) {
-            away = now_ms();
+        /* Once, and once more when it is there again but does not let us write; all other tries say nothing new. */
+        if (e->status != told) {
+            away = away ? away : now_ms();
+            told = e->status;
             log_error("%s: trying again, %zu lines wait", e->text, archive_pending(p->archive));
         }
         do {
