@@ -179,7 +179,7 @@ static void settle_item(struct archiver *p, size_t position)
                         (unsigned long long)item->message.sequence, rejected ? rejected : remark,
                         rejected ? " (to events_rejected)" : " (archived without it)");
         /* Lost with the connection, it comes again and is recognised. */
-        if (!consumed_ack(p->consumers, &item->message, &e))
+        if (!(rejected ? consumed_term : consumed_ack)(p->consumers, &item->message, &e))
             log_debug("%s", e.text);
         error_free(&e);
         consumed_free(&item->message);

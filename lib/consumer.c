@@ -827,7 +827,7 @@ static bool answer(struct consumers *cs, const struct consumed *m, const char *t
     return s == NATS_OK || error_set(e, CENTRAL_UNAVAILABLE, "%s: %s", bus_url(cs->bus), natsStatus_GetText(s));
 }
 
-bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e)
+static bool settle(struct consumers *cs, const struct consumed *m, const char *text, struct error *e)
 {
     struct consumer *c = m->consumer;
 
@@ -835,7 +835,17 @@ bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *
         buf_clear(&c->acknowledged);
         buf_add_text(&c->acknowledged, natsMsg_GetReply(m->message));
     }
-    return answer(cs, m, "+ACK", e);
+    return answer(cs, m, text, e);
+}
+
+bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e)
+{
+    return settle(cs, m, "+ACK", e);
+}
+
+bool consumed_term(struct consumers *cs, const struct consumed *m, struct error *e)
+{
+    return settle(cs, m, "+TERM", e);
 }
 
 bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e)

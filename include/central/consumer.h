@@ -66,10 +66,12 @@ int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, s
 /* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or
  * another's: asks the server once no more messages are known to come. */
 bool consumers_drained(struct consumers *cs, struct error *e);
-/* Acknowledges, or asks for delivery again at once (what a tool took and will not finish). Not waited for: an
- * acknowledgement that is lost leads to the message once more. consumers_sync waits until the server has done them all:
- * before a process ends, or the next one is given some again. */
+/* Acknowledges; ends a message that is no good, which is never delivered again either, and of which the server tells
+ * who watches it (advisory MSG_TERMINATED); asks for delivery again at once (what a tool took and will not finish).
+ * Not waited for: an acknowledgement that is lost leads to the message once more. consumers_sync waits until the server
+ * has done them all: before a process ends, or the next one is given some again. */
 bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *e);
+bool consumed_term(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumers_sync(struct consumers *cs, struct error *e);
 void consumed_free(struct consumed *m);
