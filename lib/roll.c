@@ -122,7 +122,8 @@ void roll_refresh(struct roll *r, const struct desk *d, struct sieve *s, int64_t
             if (!(r->no_removals && b->removal) && sieve_passes(s, b, now))
                 add(r, b);
         }
-        qsort_r(r->at, r->count, sizeof(struct brief *), compare, r);
+        if (r->count)
+            qsort_r(r->at, r->count, sizeof(struct brief *), compare, r);
     }
     if (r->follow) {
         r->scroll.at = 0;
