@@ -77,7 +77,7 @@ is "$(grep -c 'archived without it' said)" "$(ask "select count(*) from events w
     'who lost its outline is said in a line each'
 is "$(ask "select count(*) from events where geom is null or not st_isvalid(geom)")" 0 'what could be repaired was, and the centroid stands for the rest'
 # The question of the manual.
-question=$(sed -n '/select adapter, id from events$/,/"$/p' "$top/man/central-archive.1" | sed 's/.*-c "//; s/"$//')
+question=$(sed -n 's/.*-c "\(select adapter, id .*\)"$/\1/p' "$top/man/central-archive.1")
 is "$(ask "$question" | cut -d '|' -f 2 | sort | tr '\n' ' ')" 'endless far type ' 'the question of the manual finds them'
 
 # --- ended on the server

@@ -11,7 +11,8 @@ central-streams apply >/dev/null
 central-archive --migrate >/dev/null
 ask() { psql -XAtqc "$1"; }
 
-"$top/tests/archive/generate" 20 | grep -m 1 '"id":"[^@"]*",.*quake' >one
+"$top/tests/archive/generate" 20 >some
+grep -m 1 '"id":"[^@"]*",.*quake' some >one
 id=$(jq -r .id one)
 quakes() { awk -v id="$id" -v prefix="$1" -v n="$2" '{ for (i = 1; i <= n; i++) { l = $0; gsub("\"" id "\"", "\"" prefix i "\"", l); print l } }' one; }
 config() {
@@ -45,7 +46,7 @@ a=$!
 central-archive --ack-wait 2s 2>b.err &
 b=$!
 reading() { [[ $(config .num_waiting) == "$1" ]]; }
-ok 'two archivers wait at one consumer' wait_for 20 reading 2
+ok 'two archivers wait at one consumer' wait_for 60 reading 2
 is "$(config '.config | [.ack_wait / 1000000000, .max_ack_pending, .max_deliver] | @csv')" '2,20000,-1' \
     'ack wait, messages on their way and deliveries are what the manual says'
 hold
@@ -68,7 +69,7 @@ ok 'one is killed: the other takes over what it had' wait_for 60 idle 24000
 # Longer than the ack wait: each is given what the other one holds, too.
 central-archive --ack-wait 2s 2>a.err &
 a=$!
-ok 'two again' wait_for 20 reading 2
+ok 'two again' wait_for 60 reading 2
 hold
 quakes slow 9000 | central-publish >/dev/null
 ok 'both are held up' wait_for 20 blocked 2
