@@ -31,7 +31,8 @@ exec 7<>"/dev/tcp/${address%:*}/${address#*:}"
 printf 'CONNECT {"verbose":false}\r\nSUB $JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.> 1\r\nPING\r\n' >&7
 while read -r -t 20 -u 7 line && [[ $line != PONG* ]]; do :; done
 
-"$top/tests/archive/generate" 20 | grep -m 1 '"id":"[^@"]*",.*quake' >one
+"$top/tests/archive/generate" 20 >some
+grep -m 1 '"id":"[^@"]*",.*quake' some >one
 id=$(jq -r .id one)
 # event ID [FILTER]: a good one, and what jq makes of it.
 event() { sed "s/\"$id\"/\"$1\"/g" one | jq -c "${2-.}"; }
