@@ -61,7 +61,10 @@ struct consumed {
  *
  * With no_ack a message comes once, in order, whatever happens to the connection. With acknowledgements it comes at
  * least once: again when its acknowledgement was lost, not while it is held (before consumed_free). What was given to a
- * process that died comes at once, before anything new, unless others read the same durable. */
+ * process that died comes at once, before anything new, unless others read the same durable.
+ *
+ * Warns (log.h) of a stream that was made anew or lost its end, of a durable that was deleted under its reader, and,
+ * where a durable has no filter, of messages that left the stream before anybody was given them. */
 int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, struct error *e);
 /* True when every consumer has been given all its stream held and nothing waits for an acknowledgement, ours or
  * another's: asks the server once no more messages are known to come. */
