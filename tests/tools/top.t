@@ -315,4 +315,10 @@ central-fetch usgs_quake --from "$feeds/usgs_quake-later.geojson" 2>/dev/null | 
     central-publish | central-commit --quiet >/dev/null
 screen 'live: (2[5-9]|3[0-9]) events' '... and new events come, the old ones not twice'
 press q
+# --- the pictures of the README ---------------------------------------------------------------------------------------
+
+exits 0 'examples/desk' "$top/examples/desk" --print
+is "$(grep -c '^```$' out)" 12 '... prints six screens'
+# Ages and clocks differ; the map does not.
+is "$(grep '[⠁-⣿]' out)" "$(grep '[⠁-⣿]' "$top/README.md")" '... as the README has them'
 done_testing
