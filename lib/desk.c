@@ -224,6 +224,7 @@ double desk_rate(const struct desk *d)
 
 /* --- sources ------------------------------------------------------------------------------------------------------ */
 
+/* NULL when there are too many. */
 static struct desk_source *source_of(struct desk *d, const char *name)
 {
     size_t i = 0;
@@ -232,6 +233,8 @@ static struct desk_source *source_of(struct desk *d, const char *name)
         i++;
     if (i < d->source_count && strcmp(d->sources[i].name, name) == 0)
         return &d->sources[i];
+    if (d->source_count == DESK_SOURCES_MAX)
+        return NULL;
     d->sources = mem_resize(d->sources, (d->source_count + 1) * sizeof *d->sources);
     memmove(&d->sources[i + 1], &d->sources[i], (d->source_count - i) * sizeof *d->sources);
     d->source_count++;
@@ -291,9 +294,11 @@ static void take_meta(struct desk *d, struct letter *l)
     } else if (ev.kind == EVENT_REJECT) {
         char *name = json_string(ev.adapter);
         struct desk_source *s = source_of(d, name ? name : "unknown");
+        free(name);
+        if (!s)
+            return;
         s->rejects++;
         replace(&s->last_reject, json_string(json_get(ev.data, "reason")));
-        free(name);
     }
 }
 
@@ -305,12 +310,14 @@ void desk_adapter(struct desk *d, const char *line, size_t len)
     if (!json_check(line, len, &v, NULL) || !(name = json_string(json_get(v, "name"))))
         return;
     struct desk_source *s = source_of(d, name);
+    free(name);
+    if (!s)
+        return;
     s->known = true;
     s->enabled = json_bool(json_get(v, "enabled")) == 1;
     s->every = int_at(v, "every", 0);
     replace(&s->title, json_string(json_get(v, "title")));
     replace(&s->credential, json_string(json_get(v, "credential")));
-    free(name);
     d->changes++;
 }
 

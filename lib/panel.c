@@ -64,7 +64,7 @@ void view_read_event(struct view *v)
     if (!b)
         return;
     tell_event(&v->pager, b);
-    v->reading = true;
+    v->reading = v->reading_event = true;
 }
 
 /* --- figures ------------------------------------------------------------------------------------------------------ */

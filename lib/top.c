@@ -84,6 +84,7 @@ static void tell_errand(struct top *t)
                 break;
         }
         t->view.reading = true;
+        t->view.reading_event = false;
         free(title);
     }
     errand_end(r);
@@ -333,7 +334,8 @@ static void show_help(struct top *t)
         "? F1         this                      Esc               back; drops the filter",
         "/ F3 n N     search, next, previous    \\ F4              filter the events",
         "j k g G      down, up, first, last     ^B ^F ^U ^D       pages, half pages",
-        "Enter        read what is selected     ^L                draw anew",
+        "Enter        read what is selected     [ ]               ... the previous, the next",
+        "^L           draw anew",
         "",
         "A filter is words that all must hold: adapter=nws,firms category=wx.alert",
         "severity=3 since=2h until=TIME id=ID region=US-ID box=W,S,E,N active; every",
@@ -351,6 +353,7 @@ static void show_help(struct top *t)
             pager_text(p, STYLE_NORMAL, *line);
     }
     t->view.reading = true;
+    t->view.reading_event = false;
 }
 
 static bool search(struct top *t, int step, bool first)
@@ -466,7 +469,13 @@ static void press_prompt(struct top *t, int key)
 static bool press_reading(struct top *t, int key)
 {
     if (key == 'q' || key == PRESS_ESCAPE || key == PRESS_LEFT || key == PRESS_F0 + 4) {
-        t->view.reading = false;
+        t->view.reading = t->view.reading_event = false;
+        return true;
+    }
+    /* The next one, without going back to the list. */
+    if (t->view.reading_event && (key == '[' || key == ']')) {
+        roll_press(&t->roll, key == '[' ? PRESS_UP : PRESS_DOWN);
+        view_read_event(&t->view);
         return true;
     }
     return pager_press(&t->view.pager, key);
@@ -475,7 +484,7 @@ static bool press_reading(struct top *t, int key)
 static void open_panel(struct top *t, int i)
 {
     t->open = (i + TOP_PANELS) % TOP_PANELS;
-    t->view.reading = false;
+    t->view.reading = t->view.reading_event = false;
 }
 
 static void click_tab(struct top *t, int col)

@@ -15,6 +15,8 @@
 /* The latest events that are kept, by number and by memory: a perimeter may be 200 KB. */
 #define DESK_EVENTS_MAX 5000
 #define DESK_BYTES_MAX (48 * 1024 * 1024)
+/* Sources that are kept; whoever may publish can make up names. */
+#define DESK_SOURCES_MAX 500
 /* Rates behind a sparkline, one per look at the streams. */
 #define DESK_RATES 60
 /* A source is late when its next poll is overdue by its cadence again, by a minute at least. */

@@ -35,7 +35,8 @@ struct view {
     bool has_region;
     double region[4]; /* west, south, east, north */
     struct pager pager;
-    bool reading; /* the pager is on the screen */
+    bool reading;       /* the pager is on the screen */
+    bool reading_event; /* with the selected event in it */
     struct question question;
     char *message;            /* for the status line, until the next key */
     int mouse_row, mouse_col; /* of a PRESS_CLICK, in the panel's area */

@@ -164,6 +164,11 @@ before=$(stty -a -F "$(mux display -p '#{pane_tty}')")
 run 'central-top -d 0.3; echo status $?'
 screen 'archive up' 'a screen'
 is "$(mux display -p '#{alternate_on}')" 1 '... of its own'
+# Button 1 at column 15 of the second line, down and up.
+mux send-keys -l $'\e[M \x30\x22\e[M#\x30\x22'
+screen 'live: ' 'a click opens a panel'
+press 1
+screen '^STREAM ' '... and 1 the first'
 press Tab
 screen 'live: ' 'Tab goes on'
 press BTab
@@ -188,6 +193,10 @@ screen '^headline +M 7.8 - 31 km ENE of Kodiak Station, Alaska' 'search, and rea
 screen '^magnitude +7.8' '... in words'
 press / '"specversion"' Enter
 screen '  "specversion": "1.0",' '... and JSON, searched'
+press g ']'
+screen '^M 0.9 - 19 km NNE of Mina' '... the next one without going back'
+press '['
+screen '^M 7.8 - 31 km ENE' '... and the previous'
 press Escape y
 screen '^central.quake.event.great' 'the subject, to be copied'
 press Escape G
@@ -320,5 +329,7 @@ press q
 exits 0 'examples/desk' "$top/examples/desk" --print
 is "$(grep -c '^```$' out)" 12 '... prints six screens'
 # Ages and clocks differ; the map does not.
-is "$(grep '[⠁-⣿]' out)" "$(grep '[⠁-⣿]' "$top/README.md")" '... as the README has them'
+dots() { grep -P '[\x{2801}-\x{28ff}]' "$1"; }
+ok '... with a map' test "$(dots out | wc -l)" -gt 15
+is "$(dots out)" "$(dots "$top/README.md")" '... as the README has it'
 done_testing
