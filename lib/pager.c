@@ -120,7 +120,8 @@ static void wrap(struct pager *p, int width)
         room = room < 8 ? 8 : room;
         do {
             size_t n = break_at(l->text + at, l->len - at, room);
-            add_row(p, i, at, n);
+            /* The blank at which it breaks is not drawn. */
+            add_row(p, i, at, at + n < l->len && n > 1 && l->text[at + n - 1] == ' ' ? n - 1 : n);
             at += n;
         } while (at < l->len);
     }

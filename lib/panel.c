@@ -69,6 +69,15 @@ void view_read_event(struct view *v)
 
 /* --- figures ------------------------------------------------------------------------------------------------------ */
 
+const char *text_reason(const char *text)
+{
+    size_t address = strcspn(text, " ");
+
+    if (address < 2 || text[address] == '\0' || text[address - 1] != ':' || !memmem(text, address, "://", 3))
+        return text;
+    return text + address + 1;
+}
+
 void put_age(struct buf *out, int64_t now, int64_t time)
 {
     if (time)

@@ -145,7 +145,7 @@ static void draw_source(const struct area *a, int row, const struct listed *l, i
     }
     buf_clear(&text);
     if (s->error)
-        text_flat(&text, s->error, strlen(s->error));
+        text_flat(&text, text_reason(s->error), strlen(text_reason(s->error)));
     area_text(a, row, col, -1, STYLE_ALARM, buf_text(&text));
     buf_free(&text);
 }

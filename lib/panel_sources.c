@@ -87,7 +87,7 @@ static void draw_source(const struct area *a, int row, const struct desk *d, con
     col += area_text(a, row, col, -1, STYLE_NORMAL, buf_text(&text));
     buf_clear(&text);
     if (s->error)
-        text_flat(&text, s->error, strlen(s->error));
+        text_flat(&text, text_reason(s->error), strlen(text_reason(s->error)));
     else if (s->credential && strcmp(s->credential, "missing") == 0)
         buf_add_text(&text, "its credential is missing");
     bool wrong = text.len > 0;

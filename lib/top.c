@@ -194,15 +194,6 @@ static void draw_top_line(struct top *t, const struct area *a)
     buf_free(&text);
 }
 
-/* There is not much room: where NATS should be is known, why it is not counts. */
-static const char *reason(const char *text)
-{
-    const char *behind =
-        strncmp(text, "nats://", 7) == 0 || strncmp(text, "tls://", 6) == 0 ? strstr(text, ": ") : NULL;
-
-    return behind ? behind + 2 : text;
-}
-
 static void draw_tabs(struct top *t, const struct area *a)
 {
     const struct desk_link *bus = &t->desk.links[LINK_BUS];
@@ -213,7 +204,7 @@ static void draw_tabs(struct top *t, const struct area *a)
         col += area_format(a, 1, col, s, " %d %s ", i + 1, classes[i]->name);
     }
     if (bus->known && !bus->up && bus->text)
-        area_text(a, 1, col + 1, -1, STYLE_ALARM, reason(bus->text));
+        area_text(a, 1, col + 1, -1, STYLE_ALARM, text_reason(bus->text));
     else if (!sieve_empty(t->view.sieve)) {
         col += area_text(a, 1, col + 1, -1, STYLE_WARN, "filter: ") + 1;
         area_text(a, 1, col, -1, STYLE_WARN, sieve_text(t->view.sieve));
@@ -404,6 +395,8 @@ static void run_question(struct top *t, const char *value)
         view_say(&t->view, "%s still runs", t->errand.what);
     else if (!errand_start(&t->errand, (const char *const *)q->argv, &e))
         view_say(&t->view, "%s", e.text);
+    else
+        view_say(&t->view, "%s ...", t->errand.what);
     error_free(&e);
     question_end(q);
 }

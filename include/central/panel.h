@@ -61,6 +61,8 @@ struct panel_class {
 extern const struct panel_class panel_overview, panel_events, panel_map, panel_sources, panel_streams;
 
 /* Shared by panels. */
+/* What went wrong, behind the address where it did: where there is not much room, that counts. */
+const char *text_reason(const char *text);
 /* 3s, 5m, 2h, 4d since time; "-" for 0. */
 void put_age(struct buf *out, int64_t now, int64_t time);
 /* 1.2K 34M, in powers of 1024, at most five columns. */

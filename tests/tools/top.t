@@ -250,6 +250,27 @@ run fg
 screen 'archive up' '... goes on'
 press q
 
+# --- failures and colours ---------------------------------------------------------------------------------------------
+
+central-source --quiet --now gdacs --from "$tmp/nowhere.xml" 2>/dev/null || true
+terminal 100 30
+run 'central-top'
+screen '^gdacs +failed .* No such file or directory' 'a poll that failed is told, first and with its reason'
+is "$(shot | grep -A1 '^SOURCE' | tail -n 1 | cut -c 1-5)" gdacs '... above the others'
+coloured() { mux capture-pane -pe | grep -qE $'\e\\[([0-9;]*;)?[34][0-7]m'; }
+ok 'colours' coloured
+press q
+run 'clear; NO_COLOR=1 central-top'
+screen '^gdacs +failed' 'NO_COLOR'
+not_ok '... means none' coloured
+press q
+run 'clear; LC_ALL=C central-top -t map'
+screen 'degrees wide' 'without UTF-8'
+is "$(shot | LC_ALL=C grep -c '[^ -~]')" 0 '... all is ASCII'
+press q
+
+# --- a screen on a wall ------------------------------------------------------------------------------------------------
+
 terminal 80 24
 run 'central-top --readonly -t sources'
 screen '^eonet ' 'a screen on a wall'

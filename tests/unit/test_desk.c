@@ -435,10 +435,17 @@ static void test_pager(void **state)
     row_is(&page, 1, "one two three four");
     row_is(&page, 2, "five six");
     row_is(&page, 3, "last\\x1b");
-    pager_text(&p, STYLE_NORMAL, "more of it");
+    pager_begin(&p, "title");
+    pager_text(&p, STYLE_NORMAL, "exactly twenty here. and more");
+    page_clear(&page, 4, 20);
     pager_draw(&p, &a);
-    assert_true(pager_search(&p, "MORE", false));
-    assert_int_equal(p.top, 1);
+    row_is(&page, 1, "exactly twenty here.");
+    row_is(&page, 2, "and more");
+    for (int i = 0; i < 3; i++)
+        pager_text(&p, STYLE_NORMAL, i == 2 ? "much of it" : "so");
+    pager_draw(&p, &a);
+    assert_true(pager_search(&p, "MUCH", false));
+    assert_int_equal(p.top, 2);
     assert_false(pager_search(&p, "less", false));
     assert_true(pager_press(&p, 'g'));
     assert_int_equal(p.top, 0);
