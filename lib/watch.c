@@ -38,6 +38,7 @@ struct watch {
     struct consumers *consumers;
     struct watched *watched; /* as many as list has */
     bool told, told_up, ready;
+    bool silent;    /* connected, and the last question was not answered */
     int64_t looked; /* monotonic */
 };
 
@@ -207,14 +208,17 @@ static bool follow(struct watch *w, struct error *e)
     struct consumed m;
 
     while (!stopping(w)) {
-        bool up = bus_connected(w->bus);
+        bool up = bus_connected(w->bus) && !w->silent;
         if (up != w->told_up || !w->told)
             tell_link(w, up, up ? bus_url(w->bus) : "connection lost");
-        if (up && (atomic_load(&w->look_now) || clock_monotonic() - w->looked >= w->look_ms * MS) && !look(w, e)) {
-            /* Whoever does not answer in time is away, whatever the connection says. */
-            if (e->status != CENTRAL_UNAVAILABLE && e->status != CENTRAL_TRY_AGAIN)
+        bool due = atomic_load(&w->look_now) || clock_monotonic() - w->looked >= w->look_ms * MS;
+        if (bus_connected(w->bus) && due) {
+            w->silent = !look(w, e);
+            if (w->silent && e->status != CENTRAL_UNAVAILABLE && e->status != CENTRAL_TRY_AGAIN)
                 return false;
-            tell_link(w, false, e->text);
+            /* Whoever does not answer in time is away, whatever the connection says. */
+            if (w->silent)
+                tell_link(w, false, e->text);
             error_free(e);
         }
         if (any_new(w))
@@ -249,6 +253,7 @@ static void *run(void *closure)
 
     while (!stopping(w)) {
         struct error e = {0};
+        w->silent = false;
         bool ok = (w->bus = bus_open(log_tool(), &e)) && look(w, &e) && open_consumers(w, &e);
         if (ok) {
             tell_link(w, true, bus_url(w->bus));

@@ -330,6 +330,16 @@ press q
 terminal 100 30
 run 'central-top -d 0.3 -t events'
 screen 'archive up' 'before a loss'
+read -r server <"$tap_hub/nats.pid"
+kill -STOP "$server"
+screen 'NATS AWAY' 'a server that is silent is away'
+sleep 2
+like "$(line 1)" 'NATS AWAY' '... and stays so'
+press 1
+screen '^STREAM' '... keys are answered'
+press 2
+kill -CONT "$server"
+screen 'NATS up' '... until it answers'
 hub kill --postgres
 screen 'archive AWAY' 'the archive goes'
 press F4 'adapter=usgs_quake' Enter p
