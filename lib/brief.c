@@ -195,6 +195,7 @@ struct brief *brief_new(const struct event *ev, const char *line, size_t len)
                         .category = text_of(ev->category),
                         .subject = text_of(ev->subject),
                         .id = text_of(ev->event_id),
+                        .removes = json_string(ev->removes),
                         .region = text_of(json_get(json_get(ev->data, "geo"), "primary_region"))};
     size_t n = strlen(b->category);
     b->removal = json_exists(ev->removes) ||
@@ -221,6 +222,7 @@ void brief_free(struct brief *b)
     free(b->category);
     free(b->subject);
     free(b->id);
+    free(b->removes);
     free(b->headline);
     free(b->region);
     free(b->vertices);

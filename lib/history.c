@@ -191,12 +191,18 @@ static bool from_streams(struct answer *a, struct error *e)
 
 /* --- questions ---------------------------------------------------------------------------------------------------- */
 
-/* The newest first, whoever said it: the archive by time of the event, and so the streams. */
+/* The newest first: by time of the event from the archive, by arrival from the streams; versions of one event so that
+ * the last is the first. */
 static int newer_first(const void *x, const void *y)
 {
     const struct brief *a = *(struct brief *const *)x, *b = *(struct brief *const *)y;
+    bool arrival = a->stored && b->stored;
+    int64_t m = arrival ? a->stored : a->time, n = arrival ? b->stored : b->time;
+    int ids = strcmp(a->id, b->id);
 
-    return a->time < b->time ? 1 : a->time > b->time ? -1 : strcmp(a->id, b->id);
+    if (m != n)
+        return m < n ? 1 : -1;
+    return ids ? ids : a->revision < b->revision ? 1 : a->revision > b->revision ? -1 : 0;
 }
 
 static void post_answer(struct answer *a, bool ok, const char *text)

@@ -180,7 +180,8 @@ enum style source_style(enum source_state s)
 
 static void draw_event(const struct area *a, int row, const struct brief *b, int category, bool selected)
 {
-    enum style s = style_severity(b->severity), plain = b->removal ? STYLE_DIM : STYLE_NORMAL;
+    bool over = b->removal || b->superseded;
+    enum style s = over ? STYLE_DIM : style_severity(b->severity), plain = over ? STYLE_DIM : STYLE_NORMAL;
     struct buf moment = {0};
     char severity[] = {b->severity < 0 ? '-' : (char)('0' + b->severity), '\0'};
     int col = 0;
@@ -198,7 +199,7 @@ static void draw_event(const struct area *a, int row, const struct brief *b, int
     }
     if (b->removal)
         col += area_text(a, row, col, -1, STYLE_DIM, "gone: ");
-    area_text(a, row, col, -1, b->removal ? STYLE_DIM : s, b->headline);
+    area_text(a, row, col, -1, s, b->headline);
     if (selected)
         area_style(a, row, 0, -1, STYLE_SELECTED);
     buf_free(&moment);

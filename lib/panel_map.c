@@ -100,6 +100,12 @@ static void look_at_event(struct map *m, const struct brief *b)
 
 /* --- drawing ------------------------------------------------------------------------------------------------------ */
 
+/* What was removed is no longer there, and of an event that moved only the last place counts. */
+static bool stands(const struct brief *b)
+{
+    return !b->removal && !b->superseded;
+}
+
 static void draw_coast(struct canvas *c)
 {
     for (size_t i = 0; i + 3 < coastline_count; i += 2) {
@@ -156,21 +162,22 @@ static void draw_mark(const struct map *m, const struct area *a, const struct br
     }
 }
 
-/* The severe above the light ones. What was removed is no longer there. */
-static size_t draw_marks(struct map *m, struct view *v, const struct area *a)
+/* The severe above the light ones. */
+static size_t draw_marks(struct map *m, struct view *v, const struct area *a, size_t *unplaced)
 {
     const struct brief *selected = roll_selected(v->roll);
     size_t placed = 0;
 
+    *unplaced = 0;
     for (int severity = -1; severity <= 4; severity++)
         for (size_t i = v->roll->count; i-- > 0;) {
             const struct brief *b = v->roll->at[i];
-            if (b->severity != severity || b->removal || !b->has_place)
+            if (b->severity != severity || !stands(b))
                 continue;
-            placed++;
+            *(b->has_place ? &placed : unplaced) += 1;
             draw_mark(m, a, b, false);
         }
-    if (selected)
+    if (selected && stands(selected))
         draw_mark(m, a, selected, true);
     return placed;
 }
@@ -180,7 +187,7 @@ static void put_degrees(struct buf *out, double value, char positive, char negat
     buf_add_format(out, "%.1f%c", fabs(value), value < 0 ? negative : positive);
 }
 
-static void draw_legend(struct map *m, struct view *v, const struct area *a, size_t placed)
+static void draw_legend(struct map *m, struct view *v, const struct area *a, size_t placed, size_t unplaced)
 {
     const struct brief *b = roll_selected(v->roll);
     struct buf text = {0}, moment = {0};
@@ -189,15 +196,16 @@ static void draw_legend(struct map *m, struct view *v, const struct area *a, siz
     buf_add_char(&text, ' ');
     put_degrees(&text, m->canvas.lon, 'E', 'W');
     buf_add_format(&text, "  %.0f degrees wide  %zu events here, %zu without a place%s",
-                   fmin(360, m->canvas.dx * 2 * m->canvas.cols), placed, v->roll->count - placed,
-                   v->roll->past ? "  (past)" : "");
+                   fmin(360, m->canvas.dx * 2 * m->canvas.cols), placed, unplaced, v->roll->past ? "  (past)" : "");
     area_text(a, a->rows - 2, 0, -1, STYLE_DIM, buf_text(&text));
     if (b) {
         int col = 0;
         put_moment(&moment, b->time);
         col += area_text(a, a->rows - 1, 0, -1, STYLE_NORMAL, buf_text(&moment)) + 1;
         col += area_text(a, a->rows - 1, col, 16, STYLE_NORMAL, b->adapter) + 1;
-        if (!b->has_place)
+        if (!stands(b))
+            col += area_text(a, a->rows - 1, col, -1, STYLE_WARN, "no longer so") + 1;
+        else if (!b->has_place)
             col += area_text(a, a->rows - 1, col, -1, STYLE_WARN, "no place") + 1;
         area_text(a, a->rows - 1, col, -1, style_severity(b->severity), b->headline);
     }
@@ -218,10 +226,11 @@ static void draw(void *self, struct view *v, const struct area *a)
     if (v->has_region)
         draw_region(&m->canvas, v->region);
     for (size_t i = v->roll->count; i-- > 0;)
-        if (!v->roll->at[i]->removal)
+        if (stands(v->roll->at[i]))
             draw_shape(&m->canvas, v->roll->at[i]);
     canvas_draw(&m->canvas, &picture);
-    draw_legend(m, v, a, draw_marks(m, v, &picture));
+    size_t unplaced, placed = draw_marks(m, v, &picture, &unplaced);
+    draw_legend(m, v, a, placed, unplaced);
 }
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
@@ -235,7 +244,7 @@ static void step(struct map *m, struct view *v, int by)
     for (long i = 1; i <= n; i++) {
         long at = ((v->roll->scroll.at + by * i) % n + n) % n;
         const struct brief *b = v->roll->at[at];
-        if (!b->has_place || b->removal)
+        if (!b->has_place || !stands(b))
             continue;
         roll_select(v->roll, (size_t)at);
         if (!canvas_cell(&m->canvas, b->lon, b->lat, &row, &col)) {
@@ -267,7 +276,7 @@ static void click(struct map *m, struct view *v)
     for (size_t i = 0; i < v->roll->count; i++) {
         const struct brief *b = v->roll->at[i];
         int row, col;
-        if (!b->has_place || b->removal || !canvas_cell(&m->canvas, b->lon, b->lat, &row, &col))
+        if (!b->has_place || !stands(b) || !canvas_cell(&m->canvas, b->lon, b->lat, &row, &col))
             continue;
         long away = labs(row - v->mouse_row) * 2 + labs(col - v->mouse_col);
         if (away < nearest) {

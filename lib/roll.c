@@ -103,6 +103,65 @@ static int compare(const void *x, const void *y, void *closure)
     return r->reverse ? -n : n;
 }
 
+/* --- what is out of date ------------------------------------------------------------------------------------------ */
+
+/* A table of events by whom they are about, with open addressing; at most half full. */
+struct known {
+    const struct brief **at;
+    size_t size;
+};
+
+static const char *about(const struct brief *b)
+{
+    return b->removes ? b->removes : b->id;
+}
+
+static size_t hash(const struct brief *b)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (const char *t = b->adapter; *t; t++)
+        h = (h ^ (unsigned char)*t) * UINT64_C(0x100000001b3);
+    for (const char *t = about(b); *t; t++)
+        h = (h ^ (unsigned char)*t) * UINT64_C(0x100000001b3);
+    return (size_t)(h ^ h >> 32);
+}
+
+/* True when a later one about the same thing was here before. */
+static bool known_before(struct known *k, const struct brief *b)
+{
+    size_t i = hash(b) & (k->size - 1);
+
+    for (; k->at[i]; i = (i + 1) & (k->size - 1))
+        if (strcmp(k->at[i]->adapter, b->adapter) == 0 && strcmp(about(k->at[i]), about(b)) == 0)
+            return true;
+    k->at[i] = b;
+    return false;
+}
+
+static struct brief *nth(const struct roll *r, const struct desk *d, size_t i)
+{
+    return r->past ? r->answer[i] : desk_event(d, i);
+}
+
+/* The newest first, as both the desk and an answer have them; versions of one event come through one stream. */
+static void find_superseded(const struct roll *r, const struct desk *d, size_t n)
+{
+    struct known k = {.size = 64};
+
+    while (k.size < 2 * n)
+        k.size *= 2;
+    k.at = mem_alloc_array(k.size, sizeof(struct brief *));
+    for (size_t i = 0; i < n; i++) {
+        struct brief *b = nth(r, d, i);
+        bool superseded = known_before(&k, b);
+        if (superseded != b->superseded)
+            b->sieve = 0;
+        b->superseded = superseded;
+    }
+    free(k.at);
+}
+
 static void add(struct roll *r, struct brief *b)
 {
     if (r->count == r->room) {
@@ -117,8 +176,9 @@ void roll_refresh(struct roll *r, const struct desk *d, struct sieve *s, int64_t
     if (!r->held) {
         size_t n = r->past ? r->answer_count : d->event_count;
         r->count = 0;
+        find_superseded(r, d, n);
         for (size_t i = 0; i < n; i++) {
-            struct brief *b = r->past ? r->answer[i] : desk_event(d, i);
+            struct brief *b = nth(r, d, i);
             if (!(r->no_removals && b->removal) && sieve_passes(s, b, now))
                 add(r, b);
         }

@@ -211,7 +211,7 @@ static bool passes(const struct sieve *s, const struct brief *b, int64_t now)
         return false;
     if (s->until.given && b->time >= moment_at(&s->until, now))
         return false;
-    if (s->active && (b->removal || (b->has_expires && b->expires <= now)))
+    if (s->active && (b->removal || b->superseded || (b->has_expires && b->expires <= now)))
         return false;
     if (s->has_box && (!b->has_place || !sieve_in_box(s->box, b->lon, b->lat)))
         return false;

@@ -23,6 +23,8 @@ struct brief {
     int severity; /* -1: none */
     int64_t revision;
     char *adapter, *category, *subject, *id; /* decoded, not harmless */
+    char *removes;                           /* the id that this removal removes, NULL */
+    bool superseded;                         /* a later version or its removal is known; kept by roll_refresh */
     char *headline;                          /* one line, harmless */
     char *region;                            /* the first, "" */
     bool has_place;

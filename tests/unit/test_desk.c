@@ -256,6 +256,34 @@ static void test_roll_keeps_its_bar(void **state)
     desk_close(&d);
 }
 
+static void test_superseded(void **state)
+{
+    const struct stream_list none = {0};
+    struct sieve *active = sieve_read("active", NULL);
+    struct desk d;
+    struct roll r;
+
+    (void)state;
+    desk_open(&d, &none);
+    roll_open(&r);
+    desk_take(&d, event_letter("one", 1), TIME);
+    desk_take(&d, event_letter("two", 1), TIME);
+    desk_take(&d, event_letter("one", 2), TIME);
+    roll_refresh(&r, &d, active, TIME);
+    assert_int_equal(r.count, 2);
+    assert_true(desk_event(&d, 2)->superseded);
+    struct letter *removal = event_letter("two:removed", 0);
+    removal->brief->removal = true;
+    removal->brief->removes = text("two");
+    desk_take(&d, removal, TIME);
+    roll_refresh(&r, &d, active, TIME);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(r.at[0]->severity, 2);
+    roll_close(&r);
+    sieve_free(active);
+    desk_close(&d);
+}
+
 static enum source_state state_at(const struct desk *d, const char *name, int64_t now)
 {
     for (size_t i = 0; i < d->source_count; i++)
@@ -456,19 +484,13 @@ static void test_pager(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_page_harmless),
-        cmocka_unit_test(test_page_wide),
-        cmocka_unit_test(test_page_area),
-        cmocka_unit_test(test_sieve),
-        cmocka_unit_test(test_sieve_moves),
-        cmocka_unit_test(test_desk_is_bounded),
-        cmocka_unit_test(test_roll_keeps_its_bar),
-        cmocka_unit_test(test_source_states),
-        cmocka_unit_test(test_stream_rates),
-        cmocka_unit_test(test_mailbox_is_bounded),
-        cmocka_unit_test(test_canvas_antimeridian),
-        cmocka_unit_test(test_canvas_far_away),
-        cmocka_unit_test(test_pager),
+        cmocka_unit_test(test_page_harmless),      cmocka_unit_test(test_page_wide),
+        cmocka_unit_test(test_page_area),          cmocka_unit_test(test_sieve),
+        cmocka_unit_test(test_sieve_moves),        cmocka_unit_test(test_desk_is_bounded),
+        cmocka_unit_test(test_roll_keeps_its_bar), cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_source_states),      cmocka_unit_test(test_stream_rates),
+        cmocka_unit_test(test_mailbox_is_bounded), cmocka_unit_test(test_canvas_antimeridian),
+        cmocka_unit_test(test_canvas_far_away),    cmocka_unit_test(test_pager),
     };
 
     setlocale(LC_CTYPE, "C.UTF-8");
