@@ -7,6 +7,7 @@
 #include "central/clock.h"
 #include "central/mem.h"
 #include "central/page.h"
+#include "central/text.h"
 
 /* A headline may be a page of text. */
 #define HEADLINE_MAX 1024

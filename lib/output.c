@@ -7,14 +7,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "central/clock.h"
 #include "central/feature.h"
 #include "central/headline.h"
 #include "central/log.h"
 #include "central/mem.h"
-#include "central/utf8.h"
+#include "central/text.h"
 
 /* Widths are those of so many lines; the next so many may be wider. Nothing more is kept. */
 #define PAGE 256
@@ -259,60 +258,19 @@ static bool csv_end(struct output *o, bool complete)
 
 /* --- table -------------------------------------------------------------------------------------------------------- */
 
-/* Columns that text takes on a terminal. */
-static int width_of(const char *text, size_t len)
-{
-    int width = 0;
-
-    for (uint32_t c; len;) {
-        size_t n = utf8_next(text, len, &c);
-        int w = n ? wcwidth((wchar_t)c) : 1;
-        width += w < 0 ? 1 : w;
-        text += n ? n : 1;
-        len -= n ? n : 1;
-    }
-    return width;
-}
-
-/* How many bytes of text fit into so many columns. */
-static size_t fitting(const char *text, size_t len, int columns)
-{
-    size_t at = 0;
-
-    for (uint32_t c; at < len;) {
-        size_t n = utf8_next(text + at, len - at, &c);
-        int w = n ? wcwidth((wchar_t)c) : 1;
-        columns -= w < 0 ? 1 : w;
-        if (columns < 0)
-            break;
-        at += n ? n : 1;
-    }
-    return at;
-}
-
 /* Text from outside on one line: blanks folded, nothing that moves a cursor; at most so many columns. */
 static void put_cell(struct buf *out, const char *text, size_t len, int columns)
 {
-    struct buf flat = {0}, harmless = {0};
+    struct buf flat = {0};
 
-    for (size_t i = 0; i < len; i++) {
-        bool blank = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
-        if (!blank)
-            buf_add_char(&flat, text[i]);
-        else if (flat.len && flat.data[flat.len - 1] != ' ')
-            buf_add_char(&flat, ' ');
-    }
-    while (flat.len && flat.data[flat.len - 1] == ' ')
-        flat.len--;
-    log_harmless(&harmless, flat.len ? flat.data : "", flat.len);
-    if (width_of(harmless.data, harmless.len) <= columns) {
-        buf_add(out, harmless.data, harmless.len);
+    text_flat(&flat, text, len);
+    if (text_columns(flat.data, flat.len) <= columns) {
+        buf_add(out, flat.data, flat.len);
     } else {
-        buf_add(out, harmless.data, fitting(harmless.data, harmless.len, columns - 1));
+        buf_add(out, flat.data, text_fitting(flat.data, flat.len, columns - 1));
         buf_add_text(out, ELLIPSIS);
     }
     buf_free(&flat);
-    buf_free(&harmless);
 }
 
 static void put_string_cell(struct buf *out, struct json v, int columns)
@@ -361,11 +319,11 @@ static bool put_row(struct output *o, struct buf *cells, const int widths[COLUMN
         if (c)
             buf_add_char(&o->line, ' ');
         buf_add(&o->line, cell.data, cell.len);
-        for (int i = c + 1 < COLUMNS ? width_of(buf_text(&cell), cell.len) : widths[c]; i < widths[c]; i++)
+        for (int i = c + 1 < COLUMNS ? text_columns(buf_text(&cell), cell.len) : widths[c]; i < widths[c]; i++)
             buf_add_char(&o->line, ' ');
         buf_free(&cell);
     }
-    size_t fits = o->options.width ? fitting(o->line.data, o->line.len, o->options.width) : o->line.len;
+    size_t fits = o->options.width ? text_fitting(o->line.data, o->line.len, o->options.width) : o->line.len;
     return line_write(o->w, o->line.data, fits);
 }
 
@@ -377,7 +335,7 @@ static bool table_page(struct output *o)
         if (!o->begun)
             o->widths[c] = (int)strlen(titles[c]);
         for (size_t i = 0; i < o->count; i++) {
-            int w = width_of(buf_text(&o->cells[i][c]), o->cells[i][c].len);
+            int w = text_columns(buf_text(&o->cells[i][c]), o->cells[i][c].len);
             o->widths[c] = w > o->widths[c] ? w : o->widths[c];
         }
         widths[c] = o->widths[c];

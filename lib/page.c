@@ -7,6 +7,7 @@
 
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/text.h"
 #include "central/utf8.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -14,60 +15,6 @@
 enum style style_severity(int severity)
 {
     return severity < 0 || severity > 4 ? STYLE_UNRATED : (enum style)(STYLE_SEVERITY + severity);
-}
-
-/* --- text --------------------------------------------------------------------------------------------------------- */
-
-void text_flat(struct buf *out, const char *text, size_t len)
-{
-    struct buf flat = {0};
-
-    for (size_t i = 0; i < len; i++) {
-        bool blank = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
-        if (!blank)
-            buf_add_char(&flat, text[i]);
-        else if (flat.len && flat.data[flat.len - 1] != ' ')
-            buf_add_char(&flat, ' ');
-    }
-    while (flat.len && flat.data[flat.len - 1] == ' ')
-        flat.len--;
-    log_harmless(out, flat.len ? flat.data : "", flat.len);
-    buf_free(&flat);
-}
-
-/* Of one character: 0 to 2. What the C library does not know takes one: it is drawn as a question mark. */
-static int columns_of(uint32_t c)
-{
-    int w = c < 0x7f ? 1 : wcwidth((wchar_t)c);
-
-    return w < 0 ? 1 : w;
-}
-
-int text_columns(const char *text, size_t len)
-{
-    int width = 0;
-
-    for (uint32_t c; len;) {
-        size_t n = utf8_next(text, len, &c);
-        width += n ? columns_of(c) : 1;
-        text += n ? n : 1;
-        len -= n ? n : 1;
-    }
-    return width;
-}
-
-size_t text_fitting(const char *text, size_t len, int columns)
-{
-    size_t at = 0;
-
-    for (uint32_t c; at < len;) {
-        size_t n = utf8_next(text + at, len - at, &c);
-        columns -= n ? columns_of(c) : 1;
-        if (columns < 0)
-            break;
-        at += n ? n : 1;
-    }
-    return at;
 }
 
 /* --- the page ----------------------------------------------------------------------------------------------------- */
@@ -197,7 +144,7 @@ static int put_flat(const struct area *a, int row, int col, int end, enum style 
     for (uint32_t c; len;) {
         size_t n = utf8_next(text, len, &c);
         bool ascii = n == 1;
-        int w = n ? columns_of(c) : 1;
+        int w = n ? text_columns_of(c) : 1;
         if (n > 1 && invisible(c)) {
             text += n;
             len -= n;

@@ -7,6 +7,7 @@
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/press.h"
+#include "central/text.h"
 
 #define NAME_COLUMNS 12
 #define TAB_COLUMNS 4

@@ -6,6 +6,7 @@
 
 #include "central/clock.h"
 #include "central/mem.h"
+#include "central/text.h"
 
 /* From this width on streams and sources stand side by side. */
 #define SIDE_BY_SIDE 160

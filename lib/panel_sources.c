@@ -6,6 +6,7 @@
 
 #include "central/clock.h"
 #include "central/mem.h"
+#include "central/text.h"
 
 struct sources {
     struct scroll scroll;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "central/mem.h"
+#include "central/text.h"
 
 struct buf *table_row(struct table *t)
 {
@@ -22,14 +23,9 @@ void table_heads(struct table *t, const char *const *texts)
         buf_add_text(&row[k], texts[k]);
 }
 
-/* Characters, not bytes. */
 static size_t width_of(const struct buf *cell)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < cell->len; i++)
-        n += (cell->data[i] & 0xc0) != 0x80;
-    return n;
+    return (size_t)text_columns(cell->data, cell->len);
 }
 
 static void put_blanks(struct buf *out, size_t n)

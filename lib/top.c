@@ -6,6 +6,7 @@
 #include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/text.h"
 #include "central/utf8.h"
 
 /* Rows of the frame: the head, the panels' names, the bar. */

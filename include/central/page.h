@@ -75,10 +75,4 @@ void area_style(const struct area *a, int row, int col, int width, enum style s)
 /* One finished glyph of ours, one column wide: UTF-8, and what stands for it without. */
 void area_glyph(const struct area *a, int row, int col, enum style s, const char *utf8, char ascii);
 
-/* Columns that text takes once it is harmless, and how many bytes of it fit into so many. */
-int text_columns(const char *text, size_t len);
-size_t text_fitting(const char *text, size_t len, int columns);
-/* Appends text as a page would show it, on one line, blanks folded. */
-void text_flat(struct buf *out, const char *text, size_t len);
-
 #endif
