@@ -10,6 +10,7 @@
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/repair.h"
+#include "central/stream.h"
 #include "central/tool.h"
 
 /* What was sent so short ago may still be on its way to the archive. */
@@ -31,6 +32,7 @@ struct tool {
     int64_t since, grace;
     bool repair, learn, no_archive, json, quiet;
     struct source *sources;
+    struct stream_list list;
     struct bus *bus;
     struct db *db;
     struct archive *archive; /* --repair; holds db */
@@ -111,20 +113,28 @@ static bool read_archive(struct tool *t, struct error *e)
     return ok;
 }
 
+static bool read_stream(void *closure, const char *name)
+{
+    struct tool *t = closure;
+    const struct stream *s = stream_named(&t->list, name);
+
+    return audit_read_stream(t->audit, t->bus, name, s ? s->keep : 0, t->since > SLACK ? t->since - SLACK : 0, t->e);
+}
+
 static bool read_streams(struct tool *t, struct error *e)
 {
-    struct stream_list list = {0};
-    bool all, named, ok = stream_list_read(NULL, &list, e) && audit_names_none(t->audit, &all, e);
+    bool all;
 
-    for (size_t i = 0; ok && i < list.count; i++) {
-        if (!list.at[i].archived || !(ok = audit_names_stream(t->audit, list.at[i].name, &named, e)))
-            continue;
-        /* A source that never told its stream may be in any. */
-        if (all || named)
-            ok = audit_read_stream(t->audit, t->bus, &list.at[i], t->since > SLACK ? t->since - SLACK : 0, e);
-    }
-    stream_list_free(&list);
-    return ok;
+    t->e = e;
+    if (!stream_list_read(NULL, &t->list, e) || !audit_names_none(t->audit, &all, e))
+        return false;
+    if (!all)
+        return audit_each_stream(t->audit, read_stream, t, e);
+    /* A source that never told its stream may be in any. */
+    for (size_t i = 0; i < t->list.count; i++)
+        if (t->list.at[i].archived && !read_stream(t, t->list.at[i].name))
+            return false;
+    return true;
 }
 
 static bool read_all(struct tool *t, struct error *e)
@@ -271,7 +281,7 @@ static bool summarize(struct tool *t, struct source *s, struct error *e)
         log_info("%s: %lld in the state, %lld on the bus%s: equal", s->name, (long long)c.state, (long long)c.bus,
                  buf_text(&archive));
     else
-        log_info("%s: %lld in the state, %lld on the bus%s: %llu gaps, %llu of them open", s->name, (long long)c.state,
+        log_info("%s: %lld in the state, %lld on the bus%s: gaps: %llu, open: %llu", s->name, (long long)c.state,
                  (long long)c.bus, buf_text(&archive), (unsigned long long)s->gaps, (unsigned long long)s->open);
     buf_free(&archive);
     return true;
@@ -343,6 +353,7 @@ static enum central_exit run(struct tool *t)
         db_close(t->db);
     bus_close(t->bus);
     audit_close(t->audit);
+    stream_list_free(&t->list);
     for (size_t i = 0; all && i < t->name_count; i++)
         free(all[i]);
     free(all);

@@ -1,6 +1,5 @@
 #include "central/audit.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "central/consumer.h"
 #include "central/event.h"
 #include "central/mem.h"
+#include "central/sql.h"
 #include "central/stream.h"
 
 /* While nothing comes, so often is asked whether that was all. */
@@ -15,13 +15,20 @@
 /* A server that is away for so long is away. */
 #define GIVE_UP_SECONDS 30
 
+enum { PUT_SOURCE, PUT_STREAM, PUT_STATE, PUT_BUS, PUT_ARCHIVE, HAS_SOURCE, STATEMENTS };
+static const char *const statements[STATEMENTS] = {
+    [PUT_SOURCE] = "insert or ignore into source values (?1, ?2)",
+    [PUT_STREAM] = "insert or ignore into stream values (?1, ?2, ?3)",
+    [PUT_STATE] = "insert or ignore into state values (?1, ?2, ?5, ?3, ?6, ?4, nullif(?7, 0), ?8)",
+    [PUT_BUS] = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?5, ?7, ?8)",
+    [PUT_ARCHIVE] = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?6, ?7, ?8)",
+    [HAS_SOURCE] = "select 1 from source where name = ?1",
+};
+
 struct audit {
-    sqlite3 *db;
+    struct sql sql;
     bool archive;
-    struct statement {
-        const char *sql;
-        sqlite3_stmt *at;
-    } put_source, put_stream, put_state, put_bus, put_archive, has_source;
+    struct statement statements[STATEMENTS];
 };
 
 /* Removals are rows of bus and archive like all events, with removes; a state has them with what they removed. at:
@@ -40,25 +47,16 @@ static const char layout[] =
     "create index archive_removes on archive (source, removes) where removes is not null;"
     "begin";
 
-static bool failed(struct audit *a, struct error *e)
-{
-    return error_set(e, CENTRAL_IO, "temporary file: %s", sqlite3_errmsg(a->db));
-}
-
 struct audit *audit_open(struct error *e)
 {
     struct audit *a = mem_alloc(sizeof *a);
 
-    a->put_source.sql = "insert or ignore into source values (?1, ?2)";
-    a->put_stream.sql = "insert or ignore into stream values (?1, ?2, ?3)";
-    a->put_state.sql = "insert or ignore into state values (?1, ?2, ?5, ?3, ?6, ?4, nullif(?7, 0), ?8)";
-    a->put_bus.sql = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?5, ?7, ?8)";
-    a->put_archive.sql = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?6, ?7, ?8)";
-    a->has_source.sql = "select 1 from source where name = ?1";
+    a->sql.name = "temporary file";
+    for (int i = 0; i < STATEMENTS; i++)
+        a->statements[i].text = statements[i];
     /* A file without a name: SQLite makes it where temporary files are, and removes it. */
-    if (sqlite3_open("", &a->db) == SQLITE_OK && sqlite3_exec(a->db, layout, NULL, NULL, NULL) == SQLITE_OK)
+    if ((sqlite3_open("", &a->sql.db) == SQLITE_OK || sql_failed(&a->sql, e)) && sql_run(&a->sql, layout, e))
         return a;
-    failed(a, e);
     audit_close(a);
     return NULL;
 }
@@ -67,33 +65,15 @@ void audit_close(struct audit *a)
 {
     if (!a)
         return;
-    struct statement *all[] = {&a->put_source, &a->put_stream,  &a->put_state,
-                               &a->put_bus,    &a->put_archive, &a->has_source};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        sqlite3_finalize(all[i]->at);
-    sqlite3_close(a->db);
+    sql_finish(a->statements, STATEMENTS);
+    sqlite3_close(a->sql.db);
     free(a);
 }
 
-/* Binds texts (NULL is null) and integers behind them, steps once; *row says whether there is one. */
-static bool step(struct audit *a, struct statement *st, const char *const *texts, int count, const int64_t *numbers,
-                 int number_count, bool *row, struct error *e)
+static bool put(struct audit *a, int which, const char *const *texts, int count, const int64_t *numbers,
+                int number_count, struct error *e)
 {
-    int result;
-
-    if (!st->at && sqlite3_prepare_v3(a->db, st->sql, -1, SQLITE_PREPARE_PERSISTENT, &st->at, NULL))
-        return failed(a, e);
-    for (int i = 0; i < count; i++)
-        if (sqlite3_bind_text(st->at, i + 1, texts[i], -1, SQLITE_STATIC))
-            return failed(a, e);
-    for (int i = 0; i < number_count; i++)
-        if (sqlite3_bind_int64(st->at, count + i + 1, numbers[i]))
-            return failed(a, e);
-    result = sqlite3_step(st->at);
-    if (row)
-        *row = result == SQLITE_ROW;
-    sqlite3_reset(st->at);
-    return result == SQLITE_ROW || result == SQLITE_DONE || failed(a, e);
+    return sql_step(&a->sql, &a->statements[which], texts, count, numbers, number_count, NULL, e);
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------------
@@ -112,41 +92,50 @@ static bool on_sent(void *closure, const struct state_row *row)
     const char *texts[] = {r->name, row->id, row->hash, row->stream};
     const int64_t numbers[] = {row->revision, row->removed, row->sequence, row->acknowledged};
 
-    return step(r->a, &r->a->put_state, texts, 4, numbers, 4, NULL, r->e);
+    return put(r->a, PUT_STATE, texts, 4, numbers, 4, r->e);
 }
 
 bool audit_read_state(struct audit *a, const char *source, struct state *s, int64_t remembers, struct error *e)
 {
     struct reading r = {.a = a, .name = source, .e = e};
 
-    return step(a, &a->put_source, &source, 1, &remembers, 1, NULL, e) && (!s || state_each_sent(s, on_sent, &r, e));
+    return put(a, PUT_SOURCE, &source, 1, &remembers, 1, e) && (!s || state_each_sent(s, on_sent, &r, e));
 }
 
-/* *yes: the query, with a text for its ?1 (NULL: none), has a row. */
-static bool any(struct audit *a, const char *sql, const char *text, bool *yes, struct error *e)
+static bool on_row(void *closure, sqlite3_stmt *row)
 {
-    sqlite3_stmt *q = NULL;
-    int result = SQLITE_ERROR;
-
-    if (sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
-        (!text || sqlite3_bind_text(q, 1, text, -1, SQLITE_STATIC) == SQLITE_OK))
-        result = sqlite3_step(q);
-    *yes = result == SQLITE_ROW;
-    if (result != SQLITE_ROW && result != SQLITE_DONE)
-        failed(a, e);
-    sqlite3_finalize(q);
-    return result == SQLITE_ROW || result == SQLITE_DONE;
-}
-
-bool audit_names_stream(struct audit *a, const char *stream, bool *yes, struct error *e)
-{
-    return any(a, "select 1 from state where stream = ?1 limit 1", stream, yes, e);
+    (void)row;
+    *(bool *)closure = true;
+    return false;
 }
 
 bool audit_names_none(struct audit *a, bool *yes, struct error *e)
 {
-    return any(a, "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
-               NULL, yes, e);
+    *yes = false;
+    return sql_each(&a->sql,
+                    "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
+                    NULL, 0, NULL, 0, on_row, yes, e) ||
+           *yes;
+}
+
+struct naming {
+    audit_stream *each;
+    void *closure;
+};
+
+static bool on_stream(void *closure, sqlite3_stmt *row)
+{
+    const struct naming *n = closure;
+
+    return n->each(n->closure, sql_text(row, 0));
+}
+
+bool audit_each_stream(struct audit *a, audit_stream *each, void *closure, struct error *e)
+{
+    struct naming n = {each, closure};
+
+    return sql_each(&a->sql, "select distinct stream from state where stream is not null order by 1", NULL, 0, NULL, 0,
+                    on_stream, &n, e);
 }
 
 /* An event of one of the sources: its key columns. */
@@ -158,8 +147,9 @@ static bool read_key(struct reading *r, const struct event *ev, struct key *k, b
 {
     *k = (struct key){.source = json_string(ev->adapter)};
     *wanted = false;
-    if (!step(r->a, &r->a->has_source, (const char *const *)&k->source, 1, NULL, 0, wanted, r->e))
+    if (!sql_step(&r->a->sql, &r->a->statements[HAS_SOURCE], (const char *const *)&k->source, 1, NULL, 0, wanted, r->e))
         return false;
+    sql_reset(&r->a->statements[HAS_SOURCE]);
     if (!*wanted)
         return true;
     k->id = json_string(ev->event_id);
@@ -189,7 +179,7 @@ static bool on_message(struct reading *r, const struct consumed *m)
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r->hash), k.removes, r->name};
         const int64_t numbers[] = {ev.revision, (int64_t)m->sequence, m->stored / CLOCK_SECOND};
-        ok = step(r->a, &r->a->put_bus, texts, 5, numbers, 3, NULL, r->e);
+        ok = put(r->a, PUT_BUS, texts, 5, numbers, 3, r->e);
     }
     free_key(&k);
     return ok;
@@ -227,22 +217,22 @@ static bool read_messages(struct reading *r, struct bus *b, int64_t since)
     return ok;
 }
 
-bool audit_read_stream(struct audit *a, struct bus *b, const struct stream *stream, int64_t since, struct error *e)
+bool audit_read_stream(struct audit *a, struct bus *b, const char *stream, int64_t keep, int64_t since, struct error *e)
 {
-    struct reading r = {.a = a, .name = stream->name, .e = e};
+    struct reading r = {.a = a, .name = stream, .e = e};
     struct buf answer = {0};
     struct json info;
     int64_t first = 1;
     bool missing = false;
-    bool ok = stream_info(b, stream->name, &answer, &info, &missing, e);
+    bool ok = stream_info(b, stream, &answer, &info, &missing, e);
 
     if (ok)
         json_int(json_get_path(info, "state", "first_seq", NULL), &first);
     buf_free(&answer);
     if (!ok && !missing)
         return false;
-    const int64_t numbers[] = {first, stream->keep ? clock_now() / CLOCK_SECOND - stream->keep : 0};
-    ok = step(a, &a->put_stream, &r.name, 1, numbers, 2, NULL, e) && (missing || read_messages(&r, b, since));
+    const int64_t numbers[] = {first, keep ? clock_now() / CLOCK_SECOND - keep : 0};
+    ok = put(a, PUT_STREAM, &r.name, 1, numbers, 2, e) && (missing || read_messages(&r, b, since));
     buf_free(&r.hash);
     return ok;
 }
@@ -266,7 +256,7 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r.hash), k.removes};
         const int64_t numbers[] = {ev.revision, stands, removed, received};
-        ok = step(a, &a->put_archive, texts, 4, numbers, 4, NULL, e);
+        ok = put(a, PUT_ARCHIVE, texts, 4, numbers, 4, e);
     }
     free_key(&k);
     buf_free(&r.hash);
@@ -319,7 +309,7 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
     "select 3, s.source, s.id, s.revision, s.removed, 0, 1, s.stream, s.sequence, null, a.removed, s.at from state s"  \
     " join archive a on a.source = s.source and a.id = s.id and a.revision = s.revision and a.stands"                  \
     " where ?3 and s.hash <> '' and s.at >= ?1 and s.at < ?2 and s.removed <> a.removed"                               \
-    " and (a.removed or exists (select 1 from archive m where m.source = s.source and m.removes = s.id))"
+    " and exists (select 1 from archive m where m.source = s.source and m.removes = s.id and m.at < ?2)"
 #define GAPS_CONTENT                                                                                                   \
     "select 4, source, id, revision, 0, 1, ?3, null, null, null, 0, 0 from ("                                          \
     "select source, id, revision, hash from state where hash <> '' and at >= ?1 and at < ?2"                           \
@@ -327,53 +317,52 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
     " union all select source, id, revision, hash from archive where at >= ?1 and at < ?2)"                            \
     " group by source, id, revision having count(distinct hash) > 1"
 
+struct telling {
+    audit_gap *each;
+    void *closure;
+};
+
+static bool on_gap(void *closure, sqlite3_stmt *row)
+{
+    const struct telling *t = closure;
+    const struct gap g = {.kind = (enum gap_kind)sqlite3_column_int(row, 0),
+                          .source = sql_text(row, 1),
+                          .id = sql_text(row, 2),
+                          .revision = sqlite3_column_int64(row, 3),
+                          .removal = sqlite3_column_int(row, 4),
+                          .on_bus = sqlite3_column_int(row, 5),
+                          .in_archive = sqlite3_column_int(row, 6),
+                          .stream = sql_text(row, 7),
+                          .sequence = sqlite3_column_int64(row, 8),
+                          .hash = sql_text(row, 9),
+                          .removed = sqlite3_column_int(row, 10),
+                          .at = sqlite3_column_int64(row, 11)};
+
+    return t->each(t->closure, &g);
+}
+
 bool audit_each(struct audit *a, int64_t since, int64_t until, audit_gap *each, void *closure, struct error *e)
 {
-    static const char sql[] = GAPS_SENT " union all " GAPS_ARCHIVED " union all " GAPS_KNOWN " union all " GAPS_REMOVED
-                                        " union all " GAPS_CONTENT " order by 2, 3, 4, 1";
-    sqlite3_stmt *q = NULL;
-    int result = SQLITE_ERROR;
-    bool ok = sqlite3_prepare_v2(a->db, sql, -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_bind_int64(q, 1, since / CLOCK_SECOND) == SQLITE_OK &&
-              sqlite3_bind_int64(q, 2, until / CLOCK_SECOND) == SQLITE_OK &&
-              sqlite3_bind_int(q, 3, a->archive) == SQLITE_OK;
+    static const char text[] = GAPS_SENT " union all " GAPS_ARCHIVED " union all " GAPS_KNOWN " union all " GAPS_REMOVED
+                                         " union all " GAPS_CONTENT " order by 2, 3, 4, 1";
+    const int64_t numbers[] = {since / CLOCK_SECOND, until / CLOCK_SECOND, a->archive};
+    struct telling t = {each, closure};
 
-    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW) {
-        const struct gap g = {.kind = (enum gap_kind)sqlite3_column_int(q, 0),
-                              .source = (const char *)sqlite3_column_text(q, 1),
-                              .id = (const char *)sqlite3_column_text(q, 2),
-                              .revision = sqlite3_column_int64(q, 3),
-                              .removal = sqlite3_column_int(q, 4),
-                              .on_bus = sqlite3_column_int(q, 5),
-                              .in_archive = sqlite3_column_int(q, 6),
-                              .stream = (const char *)sqlite3_column_text(q, 7),
-                              .sequence = sqlite3_column_int64(q, 8),
-                              .hash = (const char *)sqlite3_column_text(q, 9),
-                              .removed = sqlite3_column_int(q, 10),
-                              .at = sqlite3_column_int64(q, 11)};
-        ok = each(closure, &g);
-    }
-    if (result != SQLITE_DONE && result != SQLITE_ROW)
-        ok = failed(a, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&a->sql, text, NULL, 0, numbers, 3, on_gap, &t, e);
+}
+
+static bool on_counts(void *closure, sqlite3_stmt *row)
+{
+    *(struct audit_counts *)closure =
+        (struct audit_counts){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2)};
+    return true;
 }
 
 bool audit_count(struct audit *a, const char *source, struct audit_counts *out, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(a->db,
-                                 "select (select count(*) from state where source = ?1),"
-                                 " (select count(*) from bus where source = ?1),"
-                                 " (select count(*) from archive where source = ?1)",
-                                 -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_bind_text(q, 1, source, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
-
-    if (ok)
-        *out =
-            (struct audit_counts){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
-    else
-        failed(a, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&a->sql,
+                    "select (select count(*) from state where source = ?1),"
+                    " (select count(*) from bus where source = ?1),"
+                    " (select count(*) from archive where source = ?1)",
+                    &source, 1, NULL, 0, on_counts, out, e);
 }

@@ -56,24 +56,31 @@ static bool lose(void *closure, const struct gap *g)
     return state_lose(l->state, g->id, l->e);
 }
 
+struct reading {
+    struct audit *audit;
+    struct bus *bus;
+    struct error *e;
+};
+
+static bool on_stream(void *closure, const char *stream)
+{
+    struct reading *r = closure;
+
+    return audit_read_stream(r->audit, r->bus, stream, 0, 0, r->e);
+}
+
 static bool compare(struct bus *b, struct state *s, int64_t *lost, struct error *e)
 {
-    struct stream_list list = {0};
-    struct audit *a = audit_open(e);
+    struct reading r = {.audit = audit_open(e), .bus = b, .e = e};
     struct losing l = {.state = s, .e = e};
-    bool ok = a && stream_list_read(NULL, &list, e) && audit_read_state(a, state_source(s), s, 0, e);
+    bool ok = r.audit && audit_read_state(r.audit, state_source(s), s, 0, e) &&
+              audit_each_stream(r.audit, on_stream, &r, e) && state_begin(s, e) &&
+              audit_each(r.audit, 0, INT64_MAX, lose, &l, e) &&
+              state_rewind(s, l.oldest ? l.oldest : clock_now() / CLOCK_SECOND, e) && state_commit(s, e);
 
-    for (size_t i = 0; ok && i < list.count; i++) {
-        bool named;
-        ok =
-            audit_names_stream(a, list.at[i].name, &named, e) && (!named || audit_read_stream(a, b, &list.at[i], 0, e));
-    }
-    ok = ok && state_begin(s, e) && audit_each(a, 0, INT64_MAX, lose, &l, e) &&
-         state_rewind(s, l.oldest ? l.oldest : clock_now() / CLOCK_SECOND, e) && state_commit(s, e);
     state_rollback(s);
     *lost = l.count;
-    audit_close(a);
-    stream_list_free(&list);
+    audit_close(r.audit);
     return ok;
 }
 

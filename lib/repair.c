@@ -150,7 +150,12 @@ static bool close_gap(struct repair *r, struct state *s, const struct gap *g, co
         if (archived)
             return true;
         archive_add_event(r->archive, ev, &from);
-        return archive_commit(r->archive, &counts, e);
+        if (!archive_commit(r->archive, &counts, e))
+            return false;
+        /* Refused, it is in events_rejected once more, and the gap stays. */
+        if (archive_rejected(r->archive, 0))
+            *out = REPAIR_NONE;
+        return true;
     case GAP_KNOWN:
         *out = REPAIR_LEARNED;
         return learn(s, ev, g->stream, g->sequence, e) &&

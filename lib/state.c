@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,20 +11,68 @@
 #include "central/adapter_name.h"
 #include "central/mem.h"
 #include "central/path.h"
+#include "central/sql.h"
 
 /* last_seen is rewritten when it is older than this: an unchanged feed writes next to nothing. */
 #define SEEN_GRAIN 3600
 
+enum {
+    FIND,
+    ISSUED,
+    ISSUE,
+    SEE,
+    SEEN,
+    OBSERVE,
+    REJECT,
+    PUT_REJECT,
+    PUT_SENT,
+    PUT_REMOVED,
+    PUT_NEWEST,
+    PUT_OBSERVED,
+    PUT_KIND,
+    PUT_CURSOR,
+    LOSE_ISSUED,
+    LOSE,
+    STATEMENTS
+};
+static const char *const statements[STATEMENTS] = {
+    [FIND] = "select hash, revision, removed from sent where id = ?1",
+    [ISSUED] = "select hash, revision from issued where id = ?1",
+    [ISSUE] = "insert or replace into temp.issuing (id, hash, revision) values (?1, ?2, ?3)",
+    [SEE] = "insert or ignore into temp.seen (id, hash) values (?1, ?2)",
+    [SEEN] = "select hash = ?2 from temp.seen where id = ?1",
+    [OBSERVE] = "insert or replace into temp.noted (id, last) values (?1, ?2)",
+    [REJECT] = "select 1 from rejected where id = ?1",
+    [PUT_REJECT] = "insert or replace into rejected (id, last_seen) values (?1, ?2)",
+    [PUT_SENT] = "insert into sent (id, hash, stream, revision, first_seen, last_seen, sequence, acknowledged)"
+                 " values (?1, ?2, ?3, ?4, ?5, ?5, nullif(?6, 0), ?5)"
+                 " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision, removed = 0,"
+                 " last_seen = excluded.last_seen, misses = 0, stream = excluded.stream, sequence = excluded.sequence,"
+                 " acknowledged = excluded.acknowledged where excluded.revision >= sent.revision",
+    [PUT_REMOVED] = "update sent set removed = 1, misses = 0, last_seen = ?3, stream = ?2, sequence = nullif(?4, 0),"
+                    " acknowledged = ?3 where id = ?1",
+    [PUT_NEWEST] = "insert into newest (stream, id, sequence) values (?1, ?2, ?3) on conflict (stream) do update set"
+                   " id = excluded.id, sequence = excluded.sequence where excluded.sequence > newest.sequence",
+    [PUT_OBSERVED] = "insert or replace into observed (id, last) values (?1, ?2)",
+    [PUT_KIND] = "update source set kind = ?1",
+    [PUT_CURSOR] = "insert or replace into cursor (url, etag, last_modified, hash) values (?1, ?2, ?3, ?4)",
+    /* The content keeps its number. Twice makes no difference. */
+    [LOSE_ISSUED] = "insert into issued (id, hash, revision)"
+                    " select id, hash, revision from sent where id = ?1 and removed = 0 and hash <> ''"
+                    " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision"
+                    " where excluded.revision > issued.revision",
+    [LOSE] = "update sent set revision = revision - (removed = 0 and hash <> ''),"
+             " hash = case removed when 0 then '' else hash end,"
+             " misses = case removed when 0 then misses else ?2 end, removed = 0, stream = null, sequence = null"
+             " where id = ?1",
+};
+
 struct state {
-    sqlite3 *db;
+    struct sql sql;
     char *source, *path, *kind;
     int64_t count;
     bool begun; /* a transaction, and not committed since */
-    struct statement {
-        const char *sql;
-        sqlite3_stmt *at;
-    } find, issued, see, seen, observe, issue, reject, put_reject, put_sent, put_removed, put_newest, put_cursor,
-        lose_issued, lose, put_observed;
+    struct statement statements[STATEMENTS];
 };
 
 static const char layout[] =
@@ -117,62 +164,55 @@ int state_lock(const char *source, struct error *e)
 /* --- reading the cursor --------------------------------------------------------------------------------------------
  */
 
-static bool put_requests(sqlite3 *db, struct buf *out)
+static bool on_request(void *closure, sqlite3_stmt *row)
 {
-    sqlite3_stmt *q = NULL;
-    int step;
+    struct buf *out = closure;
 
-    if (sqlite3_prepare_v2(db, "select url, etag, last_modified, hash from cursor order by url", -1, &q, NULL))
-        return false;
-    json_put_name(out, "requests");
+    json_put_name(out, sql_text(row, 0));
     json_begin(out, '{');
-    while ((step = sqlite3_step(q)) == SQLITE_ROW) {
-        json_put_name(out, (const char *)sqlite3_column_text(q, 0));
-        json_begin(out, '{');
-        json_put_member_text(out, "etag", (const char *)sqlite3_column_text(q, 1));
-        json_put_member_text(out, "last_modified", (const char *)sqlite3_column_text(q, 2));
-        json_put_member_text(out, "hash", (const char *)sqlite3_column_text(q, 3));
-        json_end(out, '}');
-    }
+    json_put_member_text(out, "etag", sql_text(row, 1));
+    json_put_member_text(out, "last_modified", sql_text(row, 2));
+    json_put_member_text(out, "hash", sql_text(row, 3));
     json_end(out, '}');
-    sqlite3_finalize(q);
-    return step == SQLITE_DONE;
+    return true;
 }
 
-static bool put_polls(sqlite3 *db, struct buf *out)
+static bool on_poll(void *closure, sqlite3_stmt *row)
 {
-    sqlite3_stmt *q = NULL;
-    int step;
+    struct buf *out = closure;
 
-    if (sqlite3_prepare_v2(db, "select last_success, count from source", -1, &q, NULL))
-        return false;
-    if ((step = sqlite3_step(q)) == SQLITE_ROW) {
-        if (sqlite3_column_type(q, 0) != SQLITE_NULL)
-            json_put_member_int(out, "last_success", sqlite3_column_int64(q, 0));
-        json_put_member_int(out, "count", sqlite3_column_int64(q, 1));
-        step = SQLITE_DONE;
-    }
-    sqlite3_finalize(q);
-    return step == SQLITE_DONE;
+    if (sqlite3_column_type(row, 0) != SQLITE_NULL)
+        json_put_member_int(out, "last_success", sqlite3_column_int64(row, 0));
+    json_put_member_int(out, "count", sqlite3_column_int64(row, 1));
+    return true;
+}
+
+static bool put_cursor(const struct sql *sql, struct buf *out, struct error *e)
+{
+    json_begin(out, '{');
+    bool ok = sql_each(sql, "select last_success, count from source", NULL, 0, NULL, 0, on_poll, out, e);
+    json_put_name(out, "requests");
+    json_begin(out, '{');
+    ok = ok && sql_each(sql, "select url, etag, last_modified, hash from cursor order by url", NULL, 0, NULL, 0,
+                        on_request, out, e);
+    json_end(out, '}');
+    json_end(out, '}');
+    return ok;
 }
 
 bool state_put_cursor(const char *source, struct buf *out, struct error *e)
 {
     char *path = state_file(source);
-    sqlite3 *db = NULL;
+    struct sql sql = {.name = path};
     bool ok = true;
 
     if (!path_exists(path)) {
         json_put_null(out);
     } else {
-        ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK;
-        sqlite3_busy_timeout(db, STATE_BUSY_MS);
-        json_begin(out, '{');
-        ok = ok && put_polls(db, out) && put_requests(db, out);
-        json_end(out, '}');
-        if (!ok)
-            error_set(e, CENTRAL_IO, "%s: %s", path, sqlite3_errmsg(db));
-        sqlite3_close(db);
+        ok = sqlite3_open_v2(path, &sql.db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK || sql_failed(&sql, e);
+        sqlite3_busy_timeout(sql.db, STATE_BUSY_MS);
+        ok = ok && put_cursor(&sql, out, e);
+        sqlite3_close(sql.db);
     }
     free(path);
     return ok;
@@ -181,49 +221,27 @@ bool state_put_cursor(const char *source, struct buf *out, struct error *e)
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
-static bool failed(struct state *s, struct error *e)
+static bool run(struct state *s, const char *text, struct error *e)
 {
-    int code = sqlite3_errcode(s->db);
-
-    return error_set(e,
-                     code == SQLITE_BUSY                              ? CENTRAL_TRY_AGAIN
-                     : code == SQLITE_PERM || code == SQLITE_READONLY ? CENTRAL_NO_PERMISSION
-                                                                      : CENTRAL_IO,
-                     "%s: %s", s->path, sqlite3_errmsg(s->db));
+    return sql_run(&s->sql, text, e);
 }
 
-static bool run(struct state *s, const char *sql, struct error *e)
+/* A statement without rows, with one integer. */
+static bool once(struct state *s, const char *text, int64_t n, struct error *e)
 {
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK || failed(s, e);
+    return sql_each(&s->sql, text, NULL, 0, &n, 1, NULL, NULL, e);
 }
 
-/* A statement made for one use, with one integer and one text. */
-static bool once(struct state *s, const char *sql, int64_t n, const char *text, struct error *e)
+static bool on_number(void *closure, sqlite3_stmt *row)
 {
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK;
-
-    ok = ok && (sqlite3_bind_parameter_count(q) < 1 || sqlite3_bind_int64(q, 1, n) == SQLITE_OK) &&
-         (sqlite3_bind_parameter_count(q) < 2 || sqlite3_bind_text(q, 2, text, -1, SQLITE_TRANSIENT) == SQLITE_OK) &&
-         sqlite3_step(q) == SQLITE_DONE;
-    if (!ok)
-        failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
+    *(int64_t *)closure = sqlite3_column_int64(row, 0);
+    return true;
 }
 
 /* The one value of a constant query. */
-static bool number(struct state *s, const char *sql, int64_t *out, struct error *e)
+static bool number(struct state *s, const char *text, int64_t *out, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
-
-    if (ok)
-        *out = sqlite3_column_int64(q, 0);
-    else
-        failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&s->sql, text, NULL, 0, NULL, 0, on_number, out, e);
 }
 
 static bool make_layout(struct state *s, struct error *e)
@@ -246,25 +264,24 @@ static bool make_layout(struct state *s, struct error *e)
         ok = run(s, upgrades[version], e);
     ok = ok && run(s, version_sql, e) && run(s, "commit", e);
     if (!ok)
-        sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
+        sqlite3_exec(s->sql.db, "rollback", NULL, NULL, NULL);
     free(version_sql);
     return ok;
 }
 
+static bool on_source(void *closure, sqlite3_stmt *row)
+{
+    struct state *s = closure;
+
+    s->kind = mem_string(sql_text(row, 0));
+    s->count = sqlite3_column_int64(row, 1);
+    return true;
+}
+
 static bool read_source(struct state *s, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(s->db, "select kind, count from source", -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_step(q) == SQLITE_ROW;
-
-    if (ok) {
-        s->kind = mem_string((const char *)sqlite3_column_text(q, 0));
-        s->count = sqlite3_column_int64(q, 1);
-    } else {
-        failed(s, e);
-    }
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&s->sql, "select kind, count from source", NULL, 0, NULL, 0, on_source, s, e) &&
+           (s->kind || error_set(e, CENTRAL_IO, "%s: its table source is empty", s->path));
 }
 
 struct state *state_open(const char *source, struct error *e)
@@ -274,42 +291,14 @@ struct state *state_open(const char *source, struct error *e)
 
     s->source = mem_string(source);
     s->path = state_file(source);
-    s->find.sql = "select hash, revision, removed from sent where id = ?1";
-    s->issued.sql = "select hash, revision from issued where id = ?1";
-    s->issue.sql = "insert or replace into temp.issuing (id, hash, revision) values (?1, ?2, ?3)";
-    s->see.sql = "insert or ignore into temp.seen (id, hash) values (?1, ?2)";
-    s->seen.sql = "select hash = ?2 from temp.seen where id = ?1";
-    s->observe.sql = "insert or replace into temp.noted (id, last) values (?1, ?2)";
-    s->reject.sql = "select 1 from rejected where id = ?1";
-    s->put_reject.sql = "insert or replace into rejected (id, last_seen) values (?1, ?2)";
-    s->put_sent.sql =
-        "insert into sent (id, hash, stream, revision, first_seen, last_seen, sequence, acknowledged)"
-        " values (?1, ?2, ?3, ?4, ?5, ?5, nullif(?6, 0), ?5)"
-        " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision, removed = 0,"
-        " last_seen = excluded.last_seen, misses = 0, stream = excluded.stream, sequence = excluded.sequence,"
-        " acknowledged = excluded.acknowledged where excluded.revision >= sent.revision";
-    s->put_removed.sql =
-        "update sent set removed = 1, misses = 0, last_seen = ?3, stream = ?2, sequence = nullif(?4, 0),"
-        " acknowledged = ?3 where id = ?1";
-    s->put_newest.sql =
-        "insert into newest (stream, id, sequence) values (?1, ?2, ?3) on conflict (stream) do update set"
-        " id = excluded.id, sequence = excluded.sequence where excluded.sequence > newest.sequence";
-    /* The content keeps its number. Twice makes no difference. */
-    s->lose_issued.sql = "insert into issued (id, hash, revision)"
-                         " select id, hash, revision from sent where id = ?1 and removed = 0 and hash <> ''"
-                         " on conflict (id) do update set hash = excluded.hash, revision = excluded.revision"
-                         " where excluded.revision > issued.revision";
-    s->lose.sql = "update sent set revision = revision - (removed = 0 and hash <> ''),"
-                  " hash = case removed when 0 then '' else hash end,"
-                  " misses = case removed when 0 then misses else ?2 end, removed = 0, stream = null, sequence = null"
-                  " where id = ?1";
-    s->put_observed.sql = "insert or replace into observed (id, last) values (?1, ?2)";
-    s->put_cursor.sql = "insert or replace into cursor (url, etag, last_modified, hash) values (?1, ?2, ?3, ?4)";
+    s->sql.name = s->path;
+    for (int i = 0; i < STATEMENTS; i++)
+        s->statements[i].text = statements[i];
     bool ok = path_make(dir, e);
     free(dir);
-    ok = ok && (sqlite3_open(s->path, &s->db) == SQLITE_OK || failed(s, e));
+    ok = ok && (sqlite3_open(s->path, &s->sql.db) == SQLITE_OK || sql_failed(&s->sql, e));
     if (ok)
-        sqlite3_busy_timeout(s->db, STATE_BUSY_MS);
+        sqlite3_busy_timeout(s->sql.db, STATE_BUSY_MS);
     /* WAL: one writer and readers beside it. What is lost with the power is sent again and recognised. */
     ok = ok && run(s, "pragma journal_mode = wal; pragma synchronous = normal; pragma temp_store = memory", e) &&
          make_layout(s, e) &&
@@ -330,12 +319,8 @@ void state_close(struct state *s)
 {
     if (!s)
         return;
-    struct statement *all[] = {&s->find,       &s->issued,     &s->see,         &s->seen,     &s->observe,
-                               &s->issue,      &s->reject,     &s->put_reject,  &s->put_sent, &s->put_removed,
-                               &s->put_newest, &s->put_cursor, &s->lose_issued, &s->lose,     &s->put_observed};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        sqlite3_finalize(all[i]->at);
-    sqlite3_close(s->db);
+    sql_finish(s->statements, STATEMENTS);
+    sqlite3_close(s->sql.db);
     free(s->source);
     free(s->path);
     free(s->kind);
@@ -396,7 +381,7 @@ bool state_commit(struct state *s, struct error *e)
 {
     bool ok = run(s, "commit", e);
 
-    s->begun = !sqlite3_get_autocommit(s->db);
+    s->begun = !sqlite3_get_autocommit(s->sql.db);
     return ok;
 }
 
@@ -407,69 +392,48 @@ bool state_open_transaction(const struct state *s)
 
 void state_rollback(struct state *s)
 {
-    if (!sqlite3_get_autocommit(s->db))
-        sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(s->sql.db))
+        sqlite3_exec(s->sql.db, "rollback", NULL, NULL, NULL);
     s->begun = false;
 }
 
 /* --- statements ----------------------------------------------------------------------------------------------------
  */
 
-/* Binds texts and an integer behind them, steps once. *row: there is a row to look at; the caller resets. */
-static bool step(struct state *s, struct statement *st, const char *const *texts, int count, const int64_t *numbers,
+static bool step(struct state *s, int which, const char *const *texts, int count, const int64_t *numbers,
                  int number_count, bool *row, struct error *e)
 {
-    if (!st->at && sqlite3_prepare_v3(s->db, st->sql, -1, SQLITE_PREPARE_PERSISTENT, &st->at, NULL))
-        return failed(s, e);
-    sqlite3_reset(st->at);
-    for (int i = 0; i < count; i++)
-        if (sqlite3_bind_text(st->at, i + 1, texts[i], -1, SQLITE_TRANSIENT))
-            return failed(s, e);
-    for (int i = 0; i < number_count; i++)
-        if (sqlite3_bind_int64(st->at, count + i + 1, numbers[i]))
-            return failed(s, e);
-    int result = sqlite3_step(st->at);
-    *row = result == SQLITE_ROW;
-    if (result == SQLITE_ROW || result == SQLITE_DONE)
-        return true;
-    failed(s, e);
-    sqlite3_reset(st->at);
-    return false;
+    return sql_step(&s->sql, &s->statements[which], texts, count, numbers, number_count, row, e);
 }
 
 /* A statement without rows. */
-static bool put(struct state *s, struct statement *st, const char *const *texts, int count, const int64_t *numbers,
+static bool put(struct state *s, int which, const char *const *texts, int count, const int64_t *numbers,
                 int number_count, struct error *e)
 {
-    bool row;
-    bool ok = step(s, st, texts, count, numbers, number_count, &row, e);
-
-    if (ok)
-        sqlite3_reset(st->at);
-    return ok;
+    return step(s, which, texts, count, numbers, number_count, NULL, e);
 }
 
 bool state_find(struct state *s, const char *id, struct state_sent *out, struct error *e)
 {
     *out = (struct state_sent){0};
-    if (!step(s, &s->find, &id, 1, NULL, 0, &out->known, e))
+    if (!step(s, FIND, &id, 1, NULL, 0, &out->known, e))
         return false;
     if (out->known) {
-        const char *hash = (const char *)sqlite3_column_text(s->find.at, 0);
+        const char *hash = (const char *)sqlite3_column_text(s->statements[FIND].at, 0);
         strncpy(out->hash, hash ? hash : "", sizeof out->hash - 1);
-        out->revision = sqlite3_column_int64(s->find.at, 1);
-        out->removed = sqlite3_column_int(s->find.at, 2) != 0;
+        out->revision = sqlite3_column_int64(s->statements[FIND].at, 1);
+        out->removed = sqlite3_column_int(s->statements[FIND].at, 2) != 0;
     }
-    sqlite3_reset(s->find.at);
+    sql_reset(&s->statements[FIND]);
     bool issued;
-    if (!step(s, &s->issued, &id, 1, NULL, 0, &issued, e))
+    if (!step(s, ISSUED, &id, 1, NULL, 0, &issued, e))
         return false;
     if (issued) {
-        const char *hash = (const char *)sqlite3_column_text(s->issued.at, 0);
+        const char *hash = (const char *)sqlite3_column_text(s->statements[ISSUED].at, 0);
         strncpy(out->issued_hash, hash ? hash : "", sizeof out->issued_hash - 1);
-        out->issued_revision = sqlite3_column_int64(s->issued.at, 1);
+        out->issued_revision = sqlite3_column_int64(s->statements[ISSUED].at, 1);
     }
-    sqlite3_reset(s->issued.at);
+    sql_reset(&s->statements[ISSUED]);
     return true;
 }
 
@@ -477,16 +441,16 @@ bool state_issue(struct state *s, const char *id, const char *hash, int64_t revi
 {
     const char *texts[] = {id, hash};
 
-    return put(s, &s->issue, texts, 2, &revision, 1, e);
+    return put(s, ISSUE, texts, 2, &revision, 1, e);
 }
 
 bool state_issued(struct state *s, const char *id, struct buf *out, bool *found, struct error *e)
 {
-    if (!step(s, &s->issued, &id, 1, NULL, 0, found, e))
+    if (!step(s, ISSUED, &id, 1, NULL, 0, found, e))
         return false;
     if (*found)
-        buf_add_text(out, (const char *)sqlite3_column_text(s->issued.at, 0));
-    sqlite3_reset(s->issued.at);
+        buf_add_text(out, (const char *)sqlite3_column_text(s->statements[ISSUED].at, 0));
+    sql_reset(&s->statements[ISSUED]);
     return true;
 }
 
@@ -510,16 +474,16 @@ bool state_see(struct state *s, const char *id, const char *hash, bool *first, b
     const char *texts[] = {id, hash};
     bool row;
 
-    if (!put(s, &s->see, texts, 2, NULL, 0, e))
+    if (!put(s, SEE, texts, 2, NULL, 0, e))
         return false;
-    *first = sqlite3_changes(s->db) == 1;
+    *first = sqlite3_changes(s->sql.db) == 1;
     *same = true;
     if (*first)
         return true;
-    if (!step(s, &s->seen, texts, 2, NULL, 0, &row, e))
+    if (!step(s, SEEN, texts, 2, NULL, 0, &row, e))
         return false;
-    *same = row && sqlite3_column_int(s->seen.at, 0) == 1;
-    sqlite3_reset(s->seen.at);
+    *same = row && sqlite3_column_int(s->statements[SEEN].at, 0) == 1;
+    sql_reset(&s->statements[SEEN]);
     return true;
 }
 
@@ -527,27 +491,27 @@ bool state_observe(struct state *s, const char *id, const char *last, struct err
 {
     const char *texts[] = {id, last};
 
-    return put(s, &s->observe, texts, 2, NULL, 0, e);
+    return put(s, OBSERVE, texts, 2, NULL, 0, e);
 }
 
 bool state_knows_reject(struct state *s, const char *id, bool *known, struct error *e)
 {
-    if (!step(s, &s->reject, &id, 1, NULL, 0, known, e))
+    if (!step(s, REJECT, &id, 1, NULL, 0, known, e))
         return false;
-    sqlite3_reset(s->reject.at);
+    sql_reset(&s->statements[REJECT]);
     return true;
 }
 
 bool state_put_reject(struct state *s, const char *id, int64_t now, struct error *e)
 {
-    return put(s, &s->put_reject, &id, 1, &now, 1, e);
+    return put(s, PUT_REJECT, &id, 1, &now, 1, e);
 }
 
 static bool put_newest(struct state *s, const struct state_receipt *r, struct error *e)
 {
     const char *texts[] = {r->stream, r->id};
 
-    return !r->stream || put(s, &s->put_newest, texts, 2, &r->sequence, 1, e);
+    return !r->stream || put(s, PUT_NEWEST, texts, 2, &r->sequence, 1, e);
 }
 
 bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t revision, const struct state_receipt *r,
@@ -556,7 +520,7 @@ bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t r
     const char *texts[] = {id, hash, r->stream};
     const int64_t numbers[] = {revision, now, r->sequence};
 
-    return put(s, &s->put_sent, texts, 3, numbers, 3, e) && put_newest(s, r, e);
+    return put(s, PUT_SENT, texts, 3, numbers, 3, e) && put_newest(s, r, e);
 }
 
 bool state_put_removed(struct state *s, const char *id, const struct state_receipt *r, int64_t now, struct error *e)
@@ -564,68 +528,69 @@ bool state_put_removed(struct state *s, const char *id, const struct state_recei
     const char *texts[] = {id, r->stream};
     const int64_t numbers[] = {now, r->sequence};
 
-    return put(s, &s->put_removed, texts, 2, numbers, 2, e) && put_newest(s, r, e);
+    return put(s, PUT_REMOVED, texts, 2, numbers, 2, e) && put_newest(s, r, e);
 }
 
 /* --- looking back --------------------------------------------------------------------------------------------------
  */
 
-static const char *column(sqlite3_stmt *q, int i)
+/* Who is told of rows, and whether one of them had enough. */
+struct telling {
+    state_on_row *row;
+    state_on_newest *newest;
+    state_missing *missing;
+    void *closure;
+};
+
+static bool on_sent(void *closure, sqlite3_stmt *row)
 {
-    return (const char *)sqlite3_column_text(q, i);
+    const struct telling *t = closure;
+    const struct state_row sent = {.id = sql_text(row, 0),
+                                   .hash = sql_text(row, 1),
+                                   .revision = sqlite3_column_int64(row, 2),
+                                   .removed = sqlite3_column_int(row, 3) != 0,
+                                   .acknowledged = sqlite3_column_int64(row, 4),
+                                   .stream = sql_text(row, 5),
+                                   .sequence = sqlite3_column_int64(row, 6)};
+
+    return t->row(t->closure, &sent);
 }
 
 bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    int result = SQLITE_ERROR;
-    bool ok = sqlite3_prepare_v2(s->db,
-                                 "select id, hash, revision, removed, coalesce(acknowledged, last_seen), stream,"
-                                 " sequence from sent",
-                                 -1, &q, NULL) == SQLITE_OK;
+    struct telling t = {.row = each, .closure = closure};
 
-    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW) {
-        const struct state_row row = {.id = column(q, 0),
-                                      .hash = column(q, 1),
-                                      .revision = sqlite3_column_int64(q, 2),
-                                      .removed = sqlite3_column_int(q, 3) != 0,
-                                      .acknowledged = sqlite3_column_int64(q, 4),
-                                      .stream = column(q, 5),
-                                      .sequence = sqlite3_column_int64(q, 6)};
-        ok = each(closure, &row);
-    }
-    if (result != SQLITE_DONE && result != SQLITE_ROW)
-        ok = failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&s->sql,
+                    "select id, hash, revision, removed, coalesce(acknowledged, last_seen), stream, sequence from sent",
+                    NULL, 0, NULL, 0, on_sent, &t, e);
+}
+
+static bool on_newest(void *closure, sqlite3_stmt *row)
+{
+    const struct telling *t = closure;
+
+    return t->newest(t->closure, sql_text(row, 0), sqlite3_column_int64(row, 1), sql_text(row, 2));
 }
 
 bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    int result = SQLITE_ERROR;
-    bool ok =
-        sqlite3_prepare_v2(s->db, "select stream, sequence, id from newest order by stream", -1, &q, NULL) == SQLITE_OK;
+    struct telling t = {.newest = each, .closure = closure};
 
-    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW)
-        ok = each(closure, column(q, 0), sqlite3_column_int64(q, 1), column(q, 2));
-    if (result != SQLITE_DONE && result != SQLITE_ROW)
-        ok = failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&s->sql, "select stream, sequence, id from newest order by stream", NULL, 0, NULL, 0, on_newest, &t,
+                    e);
 }
 
 bool state_put_observed(struct state *s, const char *id, const char *last, struct error *e)
 {
     const char *texts[] = {id, last};
 
-    return put(s, &s->put_observed, texts, 2, NULL, 0, e);
+    return put(s, PUT_OBSERVED, texts, 2, NULL, 0, e);
 }
 
 bool state_rewind(struct state *s, int64_t since, struct error *e)
 {
     return run(s, "delete from cursor; delete from newest", e) &&
-           once(s, "update source set last_success = min(last_success, ?1)", since, NULL, e);
+           once(s, "update source set last_success = min(last_success, ?1)", since, e);
 }
 
 bool state_lose(struct state *s, const char *id, struct error *e)
@@ -633,7 +598,7 @@ bool state_lose(struct state *s, const char *id, struct error *e)
     /* Gone for so many polls that the next complete one without it removes it again. */
     const int64_t misses = INT32_MAX;
 
-    return put(s, &s->lose_issued, &id, 1, NULL, 0, e) && put(s, &s->lose, &id, 1, &misses, 1, e);
+    return put(s, LOSE_ISSUED, &id, 1, NULL, 0, e) && put(s, LOSE, &id, 1, &misses, 1, e);
 }
 
 /* --- polls ---------------------------------------------------------------------------------------------------------
@@ -641,41 +606,36 @@ bool state_lose(struct state *s, const char *id, struct error *e)
 
 bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_misses, struct error *e)
 {
-    if (strcmp(kind, s->kind) != 0 && !once(s, "update source set kind = ?2 where ?1 = ?1", 0, kind, e))
+    if (strcmp(kind, s->kind) != 0 && !put(s, PUT_KIND, &kind, 1, NULL, 0, e))
         return false;
     if (!once(s,
               "update sent set misses = 0, last_seen = max(last_seen, ?1)"
               " where (misses > 0 or last_seen < ?1 - 3600) and id in (select id from temp.seen)",
-              now, NULL, e))
+              now, e))
         return false;
     if (strcmp(kind, "snapshot") == 0 && !run(s, "insert or replace into observed select id, last from temp.noted", e))
         return false;
     return !count_misses ||
-           once(s, "update sent set misses = misses + 1 where removed = 0 and id not in (select id from temp.seen)", 0,
-                NULL, e);
+           run(s, "update sent set misses = misses + 1 where removed = 0 and id not in (select id from temp.seen)", e);
+}
+
+static bool on_missing(void *closure, sqlite3_stmt *row)
+{
+    const struct telling *t = closure;
+
+    return t->missing(t->closure, sql_text(row, 0), sqlite3_column_int64(row, 1), sql_text(row, 2),
+                      sqlite3_column_int64(row, 3));
 }
 
 bool state_each_missing(struct state *s, int64_t misses, state_missing *each, void *closure, struct error *e)
 {
-    sqlite3_stmt *q = NULL;
-    int result = SQLITE_ERROR;
-    bool ok = sqlite3_prepare_v2(s->db,
-                                 "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
-                                 " from sent s join observed o using (id) left join issued i using (id)"
-                                 " where s.removed = 0 and s.misses >= ?1 and s.id not in (select id from temp.seen)"
-                                 " order by s.id",
-                                 -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_bind_int64(q, 1, misses) == SQLITE_OK;
+    struct telling t = {.missing = each, .closure = closure};
 
-    if (!ok)
-        failed(s, e);
-    while (ok && (result = sqlite3_step(q)) == SQLITE_ROW)
-        ok = each(closure, (const char *)sqlite3_column_text(q, 0), sqlite3_column_int64(q, 1),
-                  (const char *)sqlite3_column_text(q, 2), sqlite3_column_int64(q, 3));
-    if (ok && result != SQLITE_DONE)
-        ok = failed(s, e);
-    sqlite3_finalize(q);
-    return ok;
+    return sql_each(&s->sql,
+                    "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
+                    " from sent s join observed o using (id) left join issued i using (id)"
+                    " where s.removed = 0 and s.misses >= ?1 and s.id not in (select id from temp.seen) order by s.id",
+                    NULL, 0, &misses, 1, on_missing, &t, e);
 }
 
 bool state_new_poll(struct state *s, struct error *e)
@@ -695,7 +655,7 @@ static bool consume_answers(struct state *s, struct json answers, struct error *
         char *texts[] = {json_string(json_get(answer, "url")), json_string(json_get(answer, "etag")),
                          json_string(json_get(answer, "last_modified")), json_string(json_get(answer, "hash"))};
         if (texts[0])
-            ok = put(s, &s->put_cursor, (const char *const *)texts, 4, NULL, 0, e);
+            ok = put(s, PUT_CURSOR, (const char *const *)texts, 4, NULL, 0, e);
         for (size_t k = 0; k < 4; k++)
             free(texts[k]);
     }
@@ -706,11 +666,10 @@ bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_
 {
     int64_t items = 0;
 
-    if (!consume_answers(s, json_get(data, "answers"), e) ||
-        !once(s, "update source set last_success = ?1", now, NULL, e))
+    if (!consume_answers(s, json_get(data, "answers"), e) || !once(s, "update source set last_success = ?1", now, e))
         return false;
     if (!json_equals(json_get(data, "state"), "unchanged") && json_int(json_get(data, "items"), &items) &&
-        !once(s, "update source set count = ?1", items, NULL, e))
+        !once(s, "update source set count = ?1", items, e))
         return false;
     /* All that was written under a number is recorded by now, and a removal's number goes with its event. */
     if (!run(s,
@@ -722,11 +681,10 @@ bool state_consume(struct state *s, struct json data, int64_t now, int64_t keep_
         return true;
     /* What was not seen for so long is forgotten: should it come back, it is new. */
     return once(s, "delete from sent where last_seen < ?1 and (removed = 0 or last_seen < ?1 - " STATE_REMOVED_KEEP ")",
-                now - keep_seconds - SEEN_GRAIN, NULL, e) &&
-           once(s, "delete from observed where ?1 = ?1 and id not in (select id from sent)", 0, NULL, e) &&
-           once(s,
-                "delete from issued where ?1 = ?1 and id like 'removal of %' and substr(id, 12) not in (select id from"
-                " sent)",
-                0, NULL, e) &&
-           once(s, "delete from rejected where last_seen < ?1", now - keep_seconds - SEEN_GRAIN, NULL, e);
+                now - keep_seconds - SEEN_GRAIN, e) &&
+           run(s,
+               "delete from observed where id not in (select id from sent);"
+               "delete from issued where id like 'removal of %' and substr(id, 12) not in (select id from sent)",
+               e) &&
+           once(s, "delete from rejected where last_seen < ?1", now - keep_seconds - SEEN_GRAIN, e);
 }

@@ -11,7 +11,6 @@
 #include "central/bus.h"
 #include "central/error.h"
 #include "central/state.h"
-#include "central/stream.h"
 
 struct audit;
 /* CENTRAL_IO when there is no room for temporary files. */
@@ -21,12 +20,14 @@ void audit_close(struct audit *a);
 /* Reads the state of a source; s NULL: it has none. remembers: for so many seconds after an id was last seen its state
  * knows it (0: for ever). */
 bool audit_read_state(struct audit *a, const char *source, struct state *s, int64_t remembers, struct error *e);
-/* *yes: any of the states names this stream; one of them names none. */
-bool audit_names_stream(struct audit *a, const char *stream, bool *yes, struct error *e);
+/* Tells each stream that one of the states names, and, in *yes, whether one of them names none. */
+typedef bool audit_stream(void *closure, const char *stream);
+bool audit_each_stream(struct audit *a, audit_stream *each, void *closure, struct error *e);
 bool audit_names_none(struct audit *a, bool *yes, struct error *e);
 /* Reads what the stream holds of these sources, from that time on (clock.h; 0: all). A stream that is not there holds
- * nothing. */
-bool audit_read_stream(struct audit *a, struct bus *b, const struct stream *stream, int64_t since, struct error *e);
+ * nothing. keep: seconds that the archive keeps its events (0: for ever). */
+bool audit_read_stream(struct audit *a, struct bus *b, const char *stream, int64_t keep, int64_t since,
+                       struct error *e);
 /* There is an archive, though it may be empty; without this call nothing is asked of one. */
 void audit_has_archive(struct audit *a);
 /* A version of an event that the archive holds: whether it stands, is removed, and when it came (seconds). Of other
