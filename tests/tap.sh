@@ -26,6 +26,7 @@
 #   start_nats                 private server, NATS_URL set
 #   start_postgres             private server with an empty database central with postgis, PG* set
 #   hub CMD [OPTION...]        examples/hub on these servers: hub kill --nats; hub start --nats
+#   js_api SUBJECT [REQUEST]   asks $JS.API.SUBJECT of that server by hand; prints the answer
 #   done_testing               last line of every test
 #
 # None of the test functions returns failure, so they go with set -e; and all of
@@ -276,6 +277,15 @@ wait_for() {
 # --- servers -----------------------------------------------------------------
 
 hub() { "$top/examples/hub" "$@" "$tap_hub"; }
+
+js_api() {
+    local LC_ALL=C address=${NATS_URL#nats://} request=${2-} line=
+    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
+    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\n' "$1" "${#request}" "$request" >&8
+    while IFS= read -r -t 10 line <&8 && [[ $line != '{'* ]]; do :; done
+    exec 8>&-
+    printf '%s\n' "${line%$'\r'}"
+}
 
 # Without its server a test has nothing to say: the rest of the file fails.
 tap_start() {

@@ -13,20 +13,7 @@ central-streams apply >/dev/null
 central-archive --migrate >/dev/null
 
 ask() { psql -XAtqc "$1"; }
-# A request of the JetStream API, spoken by hand; prints the answer.
-js() {
-    local address=${NATS_URL#nats://} line
-    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
-    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\n' "$1" "${#2}" "$2" >&8
-    while IFS= read -r -t 10 line <&8; do
-        if [[ $line == '{'* ]]; then
-            printf '%s\n' "${line%$'\r'}"
-            break
-        fi
-    done
-    exec 8>&-
-}
-consumer() { js CONSUMER.INFO.CENTRAL_QUAKE.archive-central_quake '' | jq -r "$1"; }
+consumer() { js_api CONSUMER.INFO.CENTRAL_QUAKE.archive-central_quake | jq -r "$1"; }
 
 # quakes PREFIX COUNT: canonical events, ids PREFIX1 ...
 "$top/tests/archive/generate" 20 >some
@@ -183,19 +170,19 @@ archived 'before the consumer goes'
 hold "$all_blocked"
 publish deleted 3000
 ok 'an archiver in the middle of a batch' wait_for 20 blocked
-js CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake '' >/dev/null
+js_api CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake >/dev/null
 publish after 500
 release
 archived 'consumer deleted'
 told 'consumer archive-central_quake was deleted' 'consumer deleted'
 serve_ends 'consumer deleted'
-js CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake '' >/dev/null
+js_api CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake >/dev/null
 serve
 archived 'consumer deleted while no archiver was there: all is read again'
 
 # --- the stream
 
-js STREAM.DELETE.CENTRAL_QUAKE '' >/dev/null
+js_api STREAM.DELETE.CENTRAL_QUAKE >/dev/null
 central-streams apply >/dev/null
 publish anew 700
 archived 'stream made anew'
@@ -205,7 +192,7 @@ told 'stream CENTRAL_QUAKE was made anew' 'stream made anew'
 hold "$all_blocked"
 publish taken 400
 ok 'an archiver in the middle of a batch' wait_for 20 blocked
-js STREAM.DELETE.CENTRAL_QUAKE '' >/dev/null
+js_api STREAM.DELETE.CENTRAL_QUAKE >/dev/null
 central-streams apply >/dev/null
 publish another 900
 release
@@ -221,7 +208,7 @@ publish purged 9000
 ok 'an archiver in the middle of a batch' wait_for 20 blocked
 taken=$(($(consumer .delivered.stream_seq) - before))
 ok '... took some' test "$taken" -gt 0 -a "$taken" -lt 9000
-js STREAM.PURGE.CENTRAL_QUAKE '' >/dev/null
+js_api STREAM.PURGE.CENTRAL_QUAKE >/dev/null
 expected=$((expected - 9000 + taken))
 publish behind 100
 release
@@ -229,10 +216,10 @@ archived 'messages purged'
 told "CENTRAL_QUAKE: $((9000 - taken)) messages before .* are gone" 'how many were purged'
 serve_ends 'messages purged'
 
-js STREAM.INFO.CENTRAL_QUAKE '' | jq -c '.config | .max_msgs = 100' >config
+js_api STREAM.INFO.CENTRAL_QUAKE | jq -c '.config | .max_msgs = 100' >config
 quakes lost 400 | central-publish >/dev/null
 publish kept 100
-js STREAM.UPDATE.CENTRAL_QUAKE "$(cat config)" >/dev/null
+js_api STREAM.UPDATE.CENTRAL_QUAKE "$(cat config)" >/dev/null
 serve
 archived 'a stream too small for an archiver that was away'
 told 'CENTRAL_QUAKE: 400 messages before .* are gone' 'how many it lost'

@@ -15,15 +15,7 @@ ask() { psql -XAtqc "$1"; }
 grep -m 1 '"id":"[^@"]*",.*quake' some >one
 id=$(jq -r .id one)
 quakes() { awk -v id="$id" -v prefix="$1" -v n="$2" '{ for (i = 1; i <= n; i++) { l = $0; gsub("\"" id "\"", "\"" prefix i "\"", l); print l } }' one; }
-config() {
-    local address=${NATS_URL#nats://} line
-    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
-    # shellcheck disable=SC2016 # a subject
-    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.CONSUMER.INFO.CENTRAL_QUAKE.archive-central_quake answer 0\r\n\r\n' >&8
-    while IFS= read -r -t 10 line <&8 && [[ $line != '{'* ]]; do :; done
-    exec 8>&-
-    jq -r "$1" <<<"${line%$'\r'}"
-}
+config() { js_api CONSUMER.INFO.CENTRAL_QUAKE.archive-central_quake | jq -r "$1"; }
 hold() {
     rm -f lock locked
     mkfifo lock

@@ -128,7 +128,7 @@ reconcile_outcome() { sqlite3 state/quakes.db 'select id, hash, revision, sequen
 learn_fresh() {
     rm -rf state
     # It reads all that the stream holds.
-    request STREAM.PURGE.CENTRAL_QUAKE
+    js_api STREAM.PURGE.CENTRAL_QUAKE >/dev/null
     lines | central-publish --quiet
 }
 learn_run() { "$@" central-audit --learn --no-archive --quiet quakes; }
@@ -164,24 +164,13 @@ query_run() { "$@" central-query --all --id b-asked; }
 query_outcome() { plain out; }
 
 apply_fresh() { central-streams rm CENTRAL_WX >/dev/null 2>&1 || purge_wx; }
-purge_wx() { request STREAM.DELETE.CENTRAL_WX; }
+purge_wx() { js_api STREAM.DELETE.CENTRAL_WX >/dev/null; }
 apply_run() { "$@" central-streams -f wx.conf apply; }
 apply_outcome() { central-streams -f wx.conf diff && echo as it should be; }
 
 set_fresh() { rm -rf etc; mkdir -p etc/sources; echo '{"area": "old"}' >etc/sources/quakes.json; }
 set_run() { "$@" central-adapter set quakes area=new; }
 set_outcome() { jq -c . etc/sources/quakes.json; ls etc/sources; }
-
-# A request of the JetStream API, spoken by hand.
-request() {
-    local address=${NATS_URL#nats://} line
-    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
-    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer 0\r\n\r\nPING\r\n' "$1" >&8
-    while IFS= read -r -t 10 line <&8; do
-        [[ $line != MSG* ]] || break
-    done
-    exec 8>&-
-}
 
 # --- how it is judged ------------------------------------------------------------
 

@@ -21,16 +21,6 @@ audit() { central-audit --grace 0s "$@" fires; }
 stream() { central-subscribe --all "${1:-central.fire.>}" | jq -r '[.id, .data.data.v // "removal"] | join("=") | sub(":removed:[^=]*"; "")' | tr '\n' ' '; }
 archived() { psql -XAtqc "select string_agg(id || coalesce('@' || nullif(revision, 1), '') || case when removed is null then '' else ' removed' end, ' ' order by id)
                           from events where adapter = 'fires' and removes is null"; }
-# A request of the JetStream API, spoken by hand.
-js() {
-    local address=${NATS_URL#nats://} request=${2:-}
-    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
-    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\n' "$1" "${#request}" "$request" >&8
-    while IFS= read -r -t 10 line <&8; do
-        [[ $line != '{'* ]] || break
-    done
-    exec 8>&-
-}
 state() { sqlite3 state/fires.db "$1"; }
 
 start_nats
@@ -54,7 +44,7 @@ like "$(cat err)" 'fires: 4 in the state, 5 on the bus, 5 in the archive: equal'
 is "$(cat out)" '' '... in no line'
 
 # The broker forgets its newest messages.
-lose() { for sequence in "$@"; do js "STREAM.MSG.DELETE.CENTRAL_FIRE" "{\"seq\":$sequence}" >/dev/null; done; }
+lose() { for sequence in "$@"; do js_api "STREAM.MSG.DELETE.CENTRAL_FIRE" "{\"seq\":$sequence}" >/dev/null; done; }
 lose 4 5
 exits 1 'a stream without its newest messages' audit
 is "$(cut -d: -f2- out)" ' a@2: not in CENTRAL_FIRE, where it was 5; the archive has it
@@ -71,7 +61,7 @@ archive
 exits 0 '... and all are equal' audit
 
 # A stream deleted and made anew; what the source no longer tells comes from the archive.
-js STREAM.DELETE.CENTRAL_FIRE
+js_api STREAM.DELETE.CENTRAL_FIRE >/dev/null
 central-streams apply >/dev/null
 feed a:3 b:1
 poll

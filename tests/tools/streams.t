@@ -3,16 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
 
-# A request of the JetStream API, spoken by hand.
-api() {
-    local address=${NATS_URL#nats://}
-    exec 8<>"/dev/tcp/${address%:*}/${address#*:}"
-    printf 'CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\nPING\r\n' "$1" "${#2}" "$2" >&8
-    while IFS= read -r -t 10 line <&8; do
-        [[ $line != PONG* ]] || break
-    done
-    exec 8>&-
-}
+api() { js_api "$@" >/dev/null; }
 
 exits 69 'no server' env NATS_URL=nats://127.0.0.1:1 central-streams list
 is "$(wc -l <err)" 1 '... one line says so'
