@@ -15,17 +15,10 @@
 #include "central/mem.h"
 #include "central/pager.h"
 #include "central/roll.h"
+#include "parse.h"
 
 #define TIME INT64_C(1779048480000000) /* 2026-05-17T20:08:00Z */
 #define NUL_GEO "{\"centroid\":null,\"bbox\":null,\"geometry\":null,\"regions\":[],\"primary_region\":null}"
-
-static struct json parse(const char *text)
-{
-    struct json v;
-
-    assert_true(json_check(text, strlen(text), &v, NULL));
-    return v;
-}
 
 static struct brief *brief(const char *id, int severity, const char *geo, const char *data)
 {

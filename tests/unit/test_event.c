@@ -12,21 +12,12 @@
 #include "central/clock.h"
 #include "central/event.h"
 #include "central/mem.h"
+#include "parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define T(literal) literal, sizeof(literal) - 1
 
 #define TIME INT64_C(1779048480000000) /* 2026-05-17T20:08:00Z */
-
-static struct json parse(const char *text)
-{
-    struct json v;
-    struct error e = {0};
-
-    if (!json_check(text, strlen(text), &v, &e))
-        fail_msg("%s: %s", text, e.text);
-    return v;
-}
 
 /* The event that the tables below change in one place each. */
 static struct event_parts parts(void)

@@ -12,6 +12,7 @@
 
 #include "central/json.h"
 #include "central/mem.h"
+#include "parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -25,16 +26,6 @@ static bool check_copy(const char *text, size_t len, struct json *value, char **
     assert_non_null(*copy);
     memcpy(*copy, text, len);
     return json_check(*copy, len, value, e);
-}
-
-static struct json parse(const char *text)
-{
-    struct json v;
-    struct error e = {0};
-
-    if (!json_check(text, strlen(text), &v, &e))
-        fail_msg("%s: %s", text, e.text);
-    return v;
 }
 
 /* --- grammar -------------------------------------------------------------------------------------------------------

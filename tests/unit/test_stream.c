@@ -12,6 +12,7 @@
 #include "central/clock.h"
 #include "central/mem.h"
 #include "central/stream.h"
+#include "parse.h"
 
 static char path[] = "/tmp/central-stream.XXXXXX";
 
@@ -236,16 +237,6 @@ static void finds_subjects_in_common(void **state)
     assert_false(stream_subject_matches("central.wx.a", "central.wx.ab"));
     assert_false(stream_subject_matches("central.wx.a.b", "central.wx.a"));
     assert_false(stream_subject_matches("central.wx.a", "central.wx.a.b"));
-}
-
-static struct json parse(const char *text)
-{
-    struct json v;
-    struct error e = {0};
-
-    if (!json_check(text, strlen(text), &v, &e))
-        fail_msg("%s", e.text);
-    return v;
 }
 
 #define AS_WANTED                                                                                                      \

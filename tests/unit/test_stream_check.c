@@ -8,16 +8,7 @@
 
 #include "central/clock.h"
 #include "central/stream_check.h"
-
-static struct json parse(const char *text)
-{
-    struct json v;
-    struct error e = {0};
-
-    if (!json_check(text, strlen(text), &v, &e))
-        fail_msg("%s", e.text);
-    return v;
-}
+#include "parse.h"
 
 static void one(struct findings *f, enum check_level level, const char *words)
 {

@@ -7,18 +7,9 @@
 #include <string.h>
 
 #include "central/stream_tune.h"
+#include "parse.h"
 
 #define GIB (INT64_C(1) << 30)
-
-static struct json parse(const char *text)
-{
-    struct json v;
-    struct error e = {0};
-
-    if (!json_check(text, strlen(text), &v, &e))
-        fail_msg("%s", e.text);
-    return v;
-}
 
 /* 100 MiB in a day. */
 #define DAY_OF_100MIB                                                                                                  \
