@@ -45,34 +45,39 @@ struct tool {
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-/* How long the source's state remembers an id: its adapter's keep; a snapshot's as long as it stands. */
-static int64_t remembers(const char *name)
+/* How long the source's state remembers an id: its adapter's keep; a snapshot's as long as it stands. A source whose
+ * adapter is gone may have a state; one that has neither is a name that was mistyped, and must not look sound. */
+static bool remembers(const char *name, int64_t *seconds, struct error *e)
 {
-    struct error e = {0};
-    struct adapter *a = adapter_open(name, &e);
-    int64_t seconds = 0;
+    struct adapter *a = adapter_open(name, e);
 
+    *seconds = 0;
     if (!a) {
-        log_warning("%s", e.text);
-        error_free(&e);
-        return 0;
+        if (!state_exists(name))
+            return false;
+        log_warning("%s", e->text);
+        error_free(e);
+        return true;
     }
     struct json keep = json_get(adapter_about(a), "keep");
     if (json_equals(json_get(adapter_about(a), "kind"), "snapshot") || json_kind(keep) != JSON_STRING ||
-        !duration_parse(keep.at + 1, keep.len - 2, &seconds))
-        seconds = 0;
+        !duration_parse(keep.at + 1, keep.len - 2, seconds))
+        *seconds = 0;
     adapter_close(a);
-    return seconds;
+    return true;
 }
 
 static bool open_source(struct tool *t, struct source *s, struct error *e)
 {
-    s->lock = -1;
+    int64_t seconds;
+
+    if (!remembers(s->name, &seconds, e))
+        return false;
     if (t->repair && (s->lock = state_lock(s->name, e)) < 0)
         return false;
     if ((t->repair || state_exists(s->name)) && !(s->state = state_open(s->name, e)))
         return false;
-    return audit_read_state(t->audit, s->name, s->state, remembers(s->name), e);
+    return audit_read_state(t->audit, s->name, s->state, seconds, e);
 }
 
 static bool on_row(void *closure, PGresult *row)

@@ -163,7 +163,7 @@ static bool reconcile_source(struct bus **bus, const char *name, struct error *e
     int64_t lost = 0;
 
     if (!state_exists(name))
-        return true;
+        return error_set(e, CENTRAL_CONFIG, "%s: has no state: nothing was sent, or the name is wrong", name);
     int lock = state_lock(name, e);
     if (lock < 0)
         return false;

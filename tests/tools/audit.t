@@ -167,6 +167,12 @@ exits 1 '... and left alone' audit --repair
 exits 69 'no server' env NATS_URL=nats://127.0.0.1:1 central-audit fires
 exits 69 'no database' env PGHOST="$tmp/nowhere" central-audit fires
 exits 64 'no name' central-audit 'a b'
+exits 78 'a source that there is not' central-audit nosuch
+unlike "$(cat err)" equal '... is not sound'
+exits 78 '... nor to be reconciled' central-commit --reconcile nosuch
+exits 74 'a full disk' bash -c 'central-audit -g 0s fires >/dev/full'
+exits 74 'a closed output' bash -c 'central-audit -g 0s fires >&-'
+is "$(central-audit -g 0s --json fires 2>/dev/null | head -n 1 | jq -r .gap)" content 'a reader that leaves'
 exec 7>>state/fires.run
 flock 7
 exits 75 'a repair while the source is polled' central-audit --repair fires
