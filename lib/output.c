@@ -11,7 +11,6 @@
 #include "central/clock.h"
 #include "central/feature.h"
 #include "central/headline.h"
-#include "central/log.h"
 #include "central/mem.h"
 #include "central/text.h"
 
