@@ -9,6 +9,7 @@
 #include "central/copy.h"
 #include "central/geo.h"
 #include "central/mem.h"
+#include "central/original.h"
 #include "central/utf8.h"
 
 /* Buffers larger than this go back after a batch. */
@@ -290,13 +291,16 @@ void archive_add_event(struct archive *a, const struct event *ev, const struct a
 void archive_add(struct archive *a, const char *line, size_t len, const struct archive_origin *from)
 {
     struct error e = {0};
+    struct buf adopted = {0};
     struct event ev;
 
-    if (event_read(line, len, &ev, &e))
+    if (from && from->subject ? original_read(line, len, from->subject, &adopted, &ev, &e)
+                              : event_read(line, len, &ev, &e))
         archive_add_event(a, &ev, from);
     else
         archive_add_bad(a, line, len, e.text, from);
     error_free(&e);
+    buf_free(&adopted);
 }
 
 /* --- the batch ---------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "central/consumer.h"
 #include "central/event.h"
 #include "central/mem.h"
+#include "central/original.h"
 #include "central/sql.h"
 #include "central/stream.h"
 
@@ -138,6 +139,12 @@ bool audit_each_stream(struct audit *a, audit_stream *each, void *closure, struc
                     on_stream, &n, e);
 }
 
+/* Also what the Python system left; *adopted holds that. */
+static bool read_event(const char *text, size_t len, const char *subject, struct buf *adopted, struct event *ev)
+{
+    return original_read(text, len, subject, adopted, ev, NULL) && ev->kind == EVENT_CANONICAL;
+}
+
 /* An event of one of the sources: its key columns. */
 struct key {
     char *source, *id, *removes;
@@ -168,20 +175,21 @@ static void free_key(struct key *k)
 
 static bool on_message(struct reading *r, const struct consumed *m)
 {
+    struct buf adopted = {0};
     struct event ev;
-    struct key k;
-    bool wanted;
+    struct key k = {0};
+    bool ok = true, wanted = false;
 
     /* What is no event is none of ours. */
-    if (!event_read(m->data, m->len, &ev, NULL) || ev.kind != EVENT_CANONICAL)
-        return true;
-    bool ok = read_key(r, &ev, &k, &wanted);
+    if (read_event(m->data, m->len, m->subject, &adopted, &ev))
+        ok = read_key(r, &ev, &k, &wanted);
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r->hash), k.removes, r->name};
         const int64_t numbers[] = {ev.revision, (int64_t)m->sequence, m->stored / CLOCK_SECOND};
         ok = put(r->a, PUT_BUS, texts, 5, numbers, 3, r->e);
     }
     free_key(&k);
+    buf_free(&adopted);
     return ok;
 }
 
@@ -246,19 +254,20 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
                         struct error *e)
 {
     struct reading r = {.a = a, .e = e};
+    struct buf adopted = {0};
     struct event ev;
-    struct key k;
-    bool wanted;
+    struct key k = {0};
+    bool ok = true, wanted = false;
 
-    if (!event_read(payload, len, &ev, NULL) || ev.kind != EVENT_CANONICAL)
-        return true;
-    bool ok = read_key(&r, &ev, &k, &wanted);
+    if (read_event(payload, len, NULL, &adopted, &ev))
+        ok = read_key(&r, &ev, &k, &wanted);
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r.hash), k.removes};
         const int64_t numbers[] = {ev.revision, stands, removed, received};
         ok = put(a, PUT_ARCHIVE, texts, 4, numbers, 4, e);
     }
     free_key(&k);
+    buf_free(&adopted);
     buf_free(&r.hash);
     return ok;
 }

@@ -169,13 +169,19 @@ static void set_name(struct db *d)
                              host[0] == '/' || !port ? "" : ":", host[0] == '/' || !port ? "" : port);
 }
 
-static void on_notice(void *closure, const char *message)
+/* A warning is meant for whoever runs the statement; notices are chatter. */
+static void on_notice(void *closure, const PGresult *notice)
 {
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
     struct buf flat = {0};
 
     (void)closure;
-    add_flat(&flat, message);
-    log_debug("%s", buf_text(&flat));
+    add_flat(&flat, message ? message : "");
+    if (severity && strcmp(severity, "WARNING") == 0)
+        log_warning("%s", buf_text(&flat));
+    else
+        log_debug("%s", buf_text(&flat));
     buf_free(&flat);
 }
 
@@ -259,7 +265,7 @@ struct db *db_open(const char *url, const char *name, struct error *e)
         return NULL;
     }
     PQsetErrorVerbosity(d->conn, PQERRORS_VERBOSE);
-    PQsetNoticeProcessor(d->conn, on_notice, NULL);
+    PQsetNoticeReceiver(d->conn, on_notice, NULL);
     if (!connect_wait(d, PQconnectPoll, e)) {
         db_close(d);
         return NULL;

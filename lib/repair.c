@@ -6,6 +6,7 @@
 #include "central/clock.h"
 #include "central/event.h"
 #include "central/mem.h"
+#include "central/original.h"
 #include "central/stream.h"
 
 struct repair {
@@ -167,7 +168,7 @@ static bool close_gap(struct repair *r, struct state *s, const struct gap *g, co
 
 bool repair_gap(struct repair *r, struct state *s, const struct gap *g, enum repaired *out, struct error *e)
 {
-    struct buf payload = {0};
+    struct buf payload = {0}, adopted = {0};
     struct event ev;
     bool archived, on_bus;
 
@@ -187,8 +188,10 @@ bool repair_gap(struct repair *r, struct state *s, const struct gap *g, enum rep
             ok = state_lose(s, g->id, e);
         }
     } else if (ok) {
-        ok = event_read(payload.data, payload.len, &ev, e) && close_gap(r, s, g, &ev, archived, out, e);
+        ok = original_read(payload.data, payload.len, NULL, &adopted, &ev, e) &&
+             close_gap(r, s, g, &ev, archived, out, e);
     }
     buf_free(&payload);
+    buf_free(&adopted);
     return ok;
 }

@@ -7,31 +7,74 @@
 
 create extension if not exists postgis;
 
-create table if not exists events (
-    id             text collate "C" not null,
-    adapter        text collate "C" not null,
-    category       text collate "C" not null,
-    time           timestamptz not null,
-    expires        timestamptz,
-    severity       smallint,
-    geom           geometry(Geometry, 4326) compression lz4,
-    regions        text[] not null default '{}',
-    primary_region text collate "C",
-    payload        jsonb compression lz4 not null,
-    received       timestamptz not null default now(),
-    subject        text collate "C",
-    revision       integer not null default 1,
-    removed        timestamptz,
-    removes        text collate "C",
-    removes_revision integer,
-    constraint events_pkey primary key (adapter, id, time),
-    constraint events_time_check check (isfinite(time)),
-    constraint events_revision_check check (revision >= 1),
-    constraint events_removes_check check ((removes is null) = (removes_revision is null))
-) partition by range (time);
+-- A table of the Python system steps aside, with all that bears a name; 0005 brings its rows back.
+do $$
+declare
+    old   regclass;
+    index regclass;
+begin
+    if to_regclass('events') is null
+       or exists (select from pg_attribute where attrelid = to_regclass('events') and attname = 'removes_revision') then
+        return;
+    end if;
+    for old in
+        select c.oid from pg_class c
+        where c.oid = to_regclass('events')
+           or (c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass('events'))
+               and c.relnamespace = (select relnamespace from pg_class where oid = to_regclass('events')))
+    loop
+        for index in select indexrelid from pg_index where indrelid = old loop
+            execute format('alter index %s rename to %I', index,
+                           left((select relname from pg_class where oid = index), 54) || '_original');
+        end loop;
+        execute format('alter table %s rename to %I', old,
+                       left((select relname from pg_class where oid = old), 54) || '_original');
+    end loop;
+end
+$$;
 
--- Months without a partition, and times that no month is made for.
-create table if not exists events_default partition of events default;
+-- TimescaleDB, where the database has it, cuts the table into chunks; else it has native partitions.
+do $$
+declare
+    timescale boolean := exists (select from pg_extension where extname = 'timescaledb');
+begin
+    if to_regclass('events') is not null then
+        return;
+    end if;
+    execute $table$
+        create table events (
+        id             text collate "C" not null,
+        adapter        text collate "C" not null,
+        category       text collate "C" not null,
+        time           timestamptz not null,
+        expires        timestamptz,
+        severity       smallint,
+        geom           geometry(Geometry, 4326) compression lz4,
+        regions        text[] not null default '{}',
+        primary_region text collate "C",
+        payload        jsonb compression lz4 not null,
+        received       timestamptz not null default now(),
+        subject        text collate "C",
+        revision       integer not null default 1,
+        removed        timestamptz,
+        removes        text collate "C",
+        removes_revision integer,
+        constraint events_pkey primary key (adapter, id, time),
+        constraint events_time_check check (isfinite(time)),
+        constraint events_revision_check check (revision >= 1),
+        constraint events_removes_check check ((removes is null) = (removes_revision is null))
+        )$table$ || case when timescale then '' else ' partition by range (time)' end;
+    if timescale then
+        -- Indexes are made below, and for all by time 0003 has one.
+        execute $call$
+            select create_hypertable('events', 'time', chunk_time_interval => interval '1 month',
+                                     create_default_indexes => false)$call$;
+    else
+        -- Months without a partition, and times that no month is made for.
+        create table events_default partition of events default;
+    end if;
+end
+$$;
 
 create index if not exists events_category_time_idx on events (category, time);
 create index if not exists events_geom_idx on events using gist (geom);
@@ -39,7 +82,7 @@ create index if not exists events_regions_idx on events using gin (regions);
 create index if not exists events_adapter_received_idx on events (adapter, received);
 create index if not exists events_adapter_removes_idx on events (adapter, removes) where removes is not null;
 
-comment on table events is 'One row an event: the version of it that stands. Partitioned by month of the event time (UTC).';
+comment on table events is 'One row an event: the version of it that stands. Cut by month of the event time (UTC).';
 comment on column events.id is 'Id of the event, the same over all its revisions; unique with adapter.';
 comment on column events.adapter is 'Name of the source''s adapter, such as nws.';
 comment on column events.category is 'What happened, dotted from the general to the particular, such as quake.event.minor.';

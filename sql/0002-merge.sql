@@ -28,6 +28,13 @@ create or replace function central_digest(payload jsonb) returns uuid
 
 comment on function central_digest(jsonb) is 'Tells versions of one revision apart.';
 
+create or replace function central_partitioned() returns boolean
+    language sql stable parallel safe
+    as $$ select relkind = 'p' from pg_class where oid = 'events'::regclass $$;
+
+comment on function central_partitioned() is
+    'Whether events has native partitions; else it is a hypertable, whose chunks TimescaleDB makes.';
+
 -- Attaching needs a moment alone with events_default. A reader may hold it for hours, and everybody else queues
 -- behind who waits: better give up soon. Longer than deadlock_timeout, though, after which autovacuum makes way.
 create or replace function central_ensure_partition(month date) returns boolean
@@ -43,6 +50,9 @@ declare
 begin
     if first is null or extract(year from first) not between 1900 and 2200 then
         return false;
+    end if;
+    if not central_partitioned() then
+        return true;
     end if;
     part := to_char(first, '"events_"YYYY_MM');
     if exists (select from pg_inherits h join pg_class c on c.oid = h.inhrelid
@@ -408,10 +418,11 @@ create or replace function central_archive_merge(
 declare
     fresh    bigint;
     month    date;
+    native   boolean := central_partitioned();
     retry    timestamptz := nullif(current_setting('central.partitions_retry', true), '');
 begin
     -- Only once a minute when somebody is in the way: the batch waits for it. And not too many at once: each takes ten locks.
-    if retry is null or retry <= clock_timestamp() then
+    if native and (retry is null or retry <= clock_timestamp()) then
         for month in
             select m.month
             from (select distinct date_trunc('month', i.time at time zone 'UTC')::date as month from incoming i
@@ -430,7 +441,9 @@ begin
     end if;
     -- Before the first claim, so that who holds claims never waits for one who makes a partition; and the statements
     -- below know all partitions.
-    lock table events_default in row exclusive mode;
+    if native then
+        lock table events_default in row exclusive mode;
+    end if;
     delete from incoming_rest;
     delete from incoming_known;
     delete from incoming_unseen;

@@ -1,5 +1,14 @@
 -- Forgetting what is old.
 
+-- What came before Central kept subjects is told by its category.
+create or replace function central_subject(subject text, category text) returns text
+    language sql immutable parallel safe
+    as $$
+        select coalesce(subject, case when category ^@ 'work_zone' then 'central.traffic.' else 'central.' end || category)
+    $$;
+
+comment on function central_subject(text, text) is 'The subject, or where it is lost one in the stream of the category.';
+
 -- Locks as a merge does: first the keys of what it changes, in their order.
 create or replace function central_prune(prefix text, before timestamptz, most integer default 10000) returns bigint
     language plpgsql
@@ -13,12 +22,12 @@ begin
     -- The events and, of removals, what they name: what is known of those goes with them.
     select array_agg(adapter), array_agg(id) into adapters, ids
     from (select adapter, id from events
-          where time < before and received < before and subject ^@ prefix
+          where time < before and received < before and central_subject(subject, category) ^@ prefix
           limit most) d;
     if adapters is null then
         delete from events_history
         where ctid = any (array(select ctid from events_history
-                                where time < before and received < before and subject ^@ prefix
+                                where time < before and received < before and central_subject(subject, category) ^@ prefix
                                 limit most));
         get diagnostics pruned = row_count;
         return pruned;
@@ -38,7 +47,7 @@ begin
     with gone as (
         delete from events e using unnest(adapters, ids) u(adapter, id)
         where e.adapter = u.adapter and e.id = u.id
-          and e.time < before and e.received < before and e.subject ^@ prefix
+          and e.time < before and e.received < before and central_subject(e.subject, e.category) ^@ prefix
         returning e.adapter, e.id, e.removes
     ), named as (
         select adapter, id from gone union select adapter, removes from gone where removes is not null

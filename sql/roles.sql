@@ -25,8 +25,14 @@ $$;
 
 revoke all on events, events_history, events_rejected, events_heads, events_removals from public;
 grant select, insert, update, delete on events, events_history, events_heads, events_removals to central_archiver;
--- A merge locks the default partition by its own name.
-grant insert on events_default to central_archiver;
+do $$
+begin
+    -- A merge locks the default partition by its own name.
+    if central_partitioned() then
+        grant insert on events_default to central_archiver;
+    end if;
+end
+$$;
 grant select, insert on events_rejected to central_archiver;
 grant select on central_migrations to central_archiver, central_reader;
 grant select on events, events_history, events_rejected, events_removals, events_adapters, events_versions,
