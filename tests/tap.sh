@@ -300,11 +300,33 @@ tap_start() {
 
 start_nats() { tap_start --nats; }
 
+# The real extension where the server has it, else what looks like it to the migrations: one function, and a version.
+tap_timescale() {
+    PGOPTIONS='-c client_min_messages=error -c allow_system_table_mods=on' psql -XqAt -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
+select exists (select from pg_available_extensions where name = 'timescaledb') as real \gset
+\if :real
+create extension timescaledb;
+\else
+insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+values (64999, 'timescaledb', 10, 'public'::regnamespace, false, 'stand-in');
+create table hypertable (made text);
+create function create_hypertable(relation regclass, time_column_name name, chunk_time_interval interval,
+                                  create_default_indexes boolean) returns void language sql as $$
+    insert into hypertable values (format('%s %s %s %s default indexes', relation, time_column_name, chunk_time_interval,
+                                          case when create_default_indexes then 'with' else 'without' end))
+$$;
+\endif
+SQL
+}
+
 start_postgres() {
     if [[ -n ${CENTRAL_TEST_TEMPLATE-} ]]; then
         tap_start --postgres --fast --template "$CENTRAL_TEST_TEMPLATE"
     else
         tap_start --postgres --fast
         psql -Xqc 'create extension if not exists postgis' >/dev/null
+    fi
+    if [[ -n ${CENTRAL_TEST_TIMESCALE-} ]]; then
+        tap_timescale
     fi
 }

@@ -42,8 +42,11 @@ is "$(ask "select string_agg(id, ' ' order by id) from events")" 'late young' '.
 is "$(ask "select string_agg(id || revision, ' ') from events_history")" 'young1' '... in the history too'
 is "$(ask "select (select count(*) from events_removals) || ' ' || (select count(*) from events_heads)")" '0 2' '... with what was known of it'
 is "$(ask 'select reason from events_rejected')" young '... and old rejects'
-is "$(ask "select relname from pg_class where relname = 'events_2024_02'")" '' '... and the partitions that this emptied'
-is "$(ask "select relname from pg_class where relname = 'events_2024_01'")" events_2024_01 '... but no other'
+native() { [[ $(ask "select central_partitioned()") == t ]]; }
+if native; then
+    is "$(ask "select relname from pg_class where relname = 'events_2024_02'")" '' '... and the partitions that this emptied'
+    is "$(ask "select relname from pg_class where relname = 'events_2024_01'")" events_2024_01 '... but no other'
+fi
 exits 0 'again' central-archive --prune --file streams.conf
 event old1 2024-01-11T00:00:00 3 | central-archive - >/dev/null 2>&1
 is "$(ask "select revision from events where id = 'old1'")" 3 'what was pruned may come again'
@@ -56,7 +59,9 @@ ask 'create role archiver login; grant central_archiver to archiver; create role
 as() { env PGUSER="$1" "${@:2}"; }
 event another 2023-05-05T00:00:00 >another.nd
 exits 0 'the archiver archives' as archiver central-archive - <another.nd
-is "$(ask "select tableoid::regclass from events where id = 'another'")" events_2023_05 '... into a partition made for it'
+if native; then
+    is "$(ask "select tableoid::regclass from events where id = 'another'")" events_2023_05 '... into a partition made for it'
+fi
 { event another 2023-07-05T00:00:00 2; event "another:removed" "$now" 1 another; echo '{"no": "event"}'; } >more.nd
 exits 0 '... revisions that move, removals and rejects' as archiver central-archive - <more.nd
 is "$(ask "select removed is not null from events where id = 'another'") $(ask "select count(*) from events_rejected")" 't 2' '... all of them'
