@@ -5,6 +5,7 @@
 
 #include "central/adapter.h"
 #include "central/clock.h"
+#include "central/confine.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/state.h"
@@ -401,6 +402,7 @@ int main(int argc, char **argv)
 
     tool_start("central-changes");
     tool_parse(&argp, argc, argv, NULL);
+    confine_network();
     line_writer_open(&c.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     struct error e = {0};

@@ -7,9 +7,11 @@
 #include "central/adapter.h"
 #include "central/cadence.h"
 #include "central/clock.h"
+#include "central/confine.h"
 #include "central/credential.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/path.h"
 #include "central/poll.h"
 #include "central/signals.h"
 #include "central/state.h"
@@ -161,6 +163,18 @@ static enum central_exit run(struct fetch *f)
     return status;
 }
 
+/* Answers of strangers are read here: nothing but the state is to be written. */
+static void confine(void)
+{
+    char *state = path_state(), *slash;
+
+    /* Where it is not made yet, the folder it will be made in. */
+    while (!path_exists(state) && (slash = strrchr(state, '/')) && slash > state)
+        *slash = '\0';
+    confine_writing((const char *const[]){path_exists(state) ? state : ".", NULL});
+    free(state);
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options,
@@ -178,6 +192,7 @@ int main(int argc, char **argv)
     if (strncmp(program_invocation_short_name, prefix, sizeof prefix - 1) == 0)
         f.name = program_invocation_short_name + sizeof prefix - 1;
     tool_parse(&argp, argc, argv, &f);
+    confine();
     line_writer_open(&f.out, STDOUT_FILENO);
     enum central_exit status = run(&f);
     http_close(f.http);

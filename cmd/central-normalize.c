@@ -5,6 +5,7 @@
 
 #include "central/adapter.h"
 #include "central/clock.h"
+#include "central/confine.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/tool.h"
@@ -146,6 +147,31 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     return write_reject(n, "unknown", NULL, reason) || lost_stdout(e);
 }
 
+/* What maps text from outside needs the adapters, and nothing else. */
+static void confine(const char *file)
+{
+    char **files = adapter_files();
+    size_t count = 0;
+
+    while (files[count])
+        count++;
+    files = mem_resize(files, (count + 5) * sizeof *files);
+    if (file) {
+        const char *slash = strrchr(file, '/');
+        files[count++] = slash ? mem_bytes(file, (size_t)(slash - file) + 1) : mem_string(".");
+        files[count++] = mem_string(file);
+    }
+    /* libjq's strftime. */
+    files[count++] = mem_string("/etc/localtime");
+    files[count++] = mem_string("/usr/share/zoneinfo");
+    files[count] = NULL;
+    confine_network();
+    confine_reading((const char *const *)files);
+    for (char **at = files; *at; at++)
+        free(*at);
+    free(files);
+}
+
 static const struct argp_option options[] = {
     {"file", 'f', "FILE.jq", 0, "Map every raw event through this adapter file, whatever source it names", 0}, {0}};
 
@@ -180,6 +206,7 @@ int main(int argc, char **argv)
 
     tool_start("central-normalize");
     tool_parse(&argp, argc, argv, &n);
+    confine(n.file);
     line_writer_open(&n.out, STDOUT_FILENO);
     enum central_exit status = filter_run(&filter);
     for (size_t i = 0; i < n.count; i++)

@@ -95,6 +95,40 @@ char *adapter_path(const char *name, struct error *e)
     return found;
 }
 
+static void add_files(char ***list, size_t *count, const char *dir, const char *suffix)
+{
+    DIR *d = opendir(dir);
+
+    for (struct dirent *entry; d && (entry = readdir(d));)
+        if (strlen(entry->d_name) > strlen(suffix) &&
+            strcmp(entry->d_name + strlen(entry->d_name) - strlen(suffix), suffix) == 0) {
+            *list = mem_resize(*list, (*count + 2) * sizeof **list);
+            (*list)[(*count)++] = path_join(dir, entry->d_name);
+        }
+    if (d)
+        closedir(d);
+}
+
+char **adapter_files(void)
+{
+    char **list = folders(), *config = path_config(), *sources = path_join(config, "sources");
+    size_t count = 0, dirs;
+
+    while (list[count])
+        count++;
+    dirs = count;
+    /* The files too, for they may be links to somewhere else. */
+    for (size_t i = 0; i < dirs; i++)
+        add_files(&list, &count, list[i], ".jq");
+    list = mem_resize(list, (count + 2) * sizeof *list);
+    list[count++] = mem_string(sources);
+    add_files(&list, &count, sources, ".json");
+    list[count] = NULL;
+    free(sources);
+    free(config);
+    return list;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

@@ -23,6 +23,8 @@
 char *adapter_path(const char *name, struct error *e);
 /* The names of all adapters found, sorted, each once; NULL-terminated; free each and the array. */
 char **adapter_names(void);
+/* All that loading any adapter may read: folders, and what stands in them. The same. */
+char **adapter_files(void);
 
 struct adapter;
 /* Loads and compiles NAME.jq (about 20 ms, most of it libjq's builtins) and reads the settings of the source: defaults

@@ -120,7 +120,7 @@ kill_at_call() {
         run || true
     fi
     fault=()
-    if [[ -e hit ]]; then at_calls=$((at_calls + 1)); fi
+    if [[ -s hit ]]; then at_calls=$((at_calls + 1)); fi
 }
 
 killed=0 termed=0 at_calls=0 nats=0 postgres=0 archivers=0 poll=0

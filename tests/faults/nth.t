@@ -191,7 +191,7 @@ try() {
     status=$?
     set -e
     runs=$((runs + 1))
-    if [[ -e hit ]]; then hits=$((hits + 1)); fi
+    if [[ -s hit ]]; then hits=$((hits + 1)); fi
     statuses[$status]=$((${statuses[$status]-0} + 1))
     case $status in
     0 | 65 | 69 | 70 | 74 | 75 | 77 | 78)

@@ -51,7 +51,19 @@ static unsigned long count[CALLS], when;
 static enum call what = CALLS;
 static enum mode mode;
 static int number = SIGKILL;
-static const char *hit_file;
+static int hit_file = -1, count_file = -1; /* opened first: a tool may give up opening files */
+
+static int open_named(const char *variable)
+{
+    const char *file = getenv(variable);
+    int fd = file ? (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
+
+    /* Out of the way of the numbers that the tool is used to. */
+    int high = fd >= 0 ? (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 200) : -1;
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    return high;
+}
 
 __attribute__((constructor)) static void start(void)
 {
@@ -70,7 +82,8 @@ __attribute__((constructor)) static void start(void)
         mode = KILL;
     if (how && strcmp(how, "term") == 0)
         number = SIGTERM;
-    hit_file = getenv("FAULT_HIT");
+    hit_file = open_named("FAULT_HIT");
+    count_file = open_named("FAULT_COUNT");
     /* The first one allocates. */
     void *frame;
     backtrace(&frame, 1);
@@ -79,8 +92,7 @@ __attribute__((constructor)) static void start(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    const char *file = getenv("FAULT_COUNT");
-    int fd = armed && file ? (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT, 0644) : -1;
+    int fd = armed ? count_file : -1;
 
     armed = false;
     for (enum call c = 0; fd >= 0 && c < CALLS; c++) {
@@ -96,20 +108,20 @@ __attribute__((destructor)) static void end(void)
 /* Whose call it is: the nearest object of the stack that is neither this one nor libc. */
 static void note_hit(void)
 {
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, hit_file, O_WRONLY | O_CREAT, 0644);
     void *frames[24];
     Dl_info object;
+    bool told = false;
 
     for (int i = 0, n = backtrace(frames, 24); i < n; i++) {
         const char *name = dladdr(frames[i], &object) && object.dli_fname ? object.dli_fname : "";
         name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
         if (*name && !strstr(name, "preload.so") && strncmp(name, "libc.so", 7) != 0) {
-            if (syscall(SYS_write, fd, name, strlen(name)) < 0)
-                abort();
+            told = syscall(SYS_write, hit_file, name, strlen(name)) > 0;
             break;
         }
     }
-    syscall(SYS_close, fd);
+    if (!told && syscall(SYS_write, hit_file, "?", (size_t)1) < 0)
+        abort();
 }
 
 /* Counts the call. True when it is to fail, with errno set, or to go through by half. */
@@ -120,7 +132,7 @@ static bool fault(enum call c)
     unsigned long n = __atomic_add_fetch(&count[c], 1, __ATOMIC_RELAXED);
     if (c != what || n != when)
         return false;
-    if (hit_file)
+    if (hit_file >= 0)
         note_hit();
     if (mode == KILL) {
         syscall(SYS_kill, getpid(), number);

@@ -1,0 +1,118 @@
+/* What a confined process can no longer do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "central/confine.h"
+#include "central/log.h"
+
+/* The exit status of a child that runs try: it keeps what it gave up to itself. */
+static int in_child(int (*try)(void))
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(try());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int no_sockets(void)
+{
+    int pipes[2], before = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    confine_network();
+    if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+        return 1;
+    if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+        return 2;
+    if (execl("/bin/true", "true", (char *)NULL) != -1 || errno != EPERM)
+        return 3;
+    /* What is open stays open, and pipes are no network. */
+    return before >= 0 && close(before) == 0 && pipe(pipes) == 0 ? 0 : 4;
+}
+
+static char folder[] = "/tmp/central-confine.XXXXXX";
+
+static int only_reading_there(void)
+{
+    const char *const beneath[] = {folder, "/nowhere", NULL};
+    char file[sizeof folder + 8];
+
+    confine_reading(beneath);
+    snprintf(file, sizeof file, "%s/there", folder);
+    if (open(file, O_RDONLY | O_CLOEXEC) < 0)
+        return 1;
+    if (open(file, O_WRONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+        return 2;
+    if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+        return 3;
+    return unlink(file) == -1 && errno == EACCES ? 0 : 4;
+}
+
+static int only_writing_there(void)
+{
+    const char *const beneath[] = {folder, NULL};
+    char file[sizeof folder + 8];
+
+    confine_writing(beneath);
+    snprintf(file, sizeof file, "%s/new", folder);
+    if (open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 || unlink(file))
+        return 1;
+    if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 || open("/dev/null", O_WRONLY | O_CLOEXEC) < 0)
+        return 2;
+    return open("/tmp/central-confine-not", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) == -1 && errno == EACCES ? 0 : 3;
+}
+
+static int landlock_version(void)
+{
+    return (int)syscall(__NR_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static void test_network(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(no_sockets), 0);
+}
+
+static void test_files(void **state)
+{
+    char file[sizeof folder + 8];
+
+    (void)state;
+    if (landlock_version() < 1) {
+        print_message("# no Landlock in this kernel\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof file, "%s/there", folder);
+    int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(in_child(only_reading_there), 0);
+    assert_int_equal(in_child(only_writing_there), 0);
+    unlink(file);
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_network), cmocka_unit_test(test_files)};
+
+    log_open("test_confine");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
