@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "central/archive.h"
+#include "central/archive_metrics.h"
 #include "central/clock.h"
 #include "central/consumer.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/migrate.h"
+#include "central/notify.h"
 #include "central/prune.h"
 #include "central/signals.h"
 #include "central/stream.h"
@@ -26,6 +28,7 @@
 #define ACK_WAIT_SECONDS 60
 #define HEARTBEAT_MS 30000 /* contract §4 */
 #define LOOK_AGAIN_MS 60000
+#define METRICS_MS 15000
 /* The database is away: pauses of a random part of 250 ms, 500 ms, ... 30 s. */
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MAX_MS 30000
@@ -34,7 +37,7 @@
 
 struct options {
     char *db;
-    const char *streams, *file;
+    const char *streams, *file, *metrics;
     int64_t ack_wait;
     bool migrate, prune, once, filter;
 };
@@ -53,6 +56,8 @@ struct archiver {
     struct item *items;
     size_t count, room;
     bool given_up;
+    struct metrics *metrics; /* NULL: not wanted */
+    int64_t metrics_due;     /* monotonic */
     /* JetStream */
     struct bus *bus;
     struct consumers *consumers;
@@ -109,6 +114,21 @@ static void heartbeat(struct archiver *p)
     buf_free(&text);
 }
 
+/* Wherever the archiver gets on, were it with waiting for a server as a new one would. */
+static void tick(struct archiver *p)
+{
+    struct error e = {0};
+
+    heartbeat(p);
+    notify_progress();
+    if (!p->metrics || now_ms() < p->metrics_due)
+        return;
+    p->metrics_due = now_ms() + METRICS_MS;
+    if (!metrics_write(p->metrics, &e))
+        log_warning("%s", e.text);
+    error_free(&e);
+}
+
 /* --- committing --------------------------------------------------------------------------------------------------- */
 
 /* Waits a random part of the pause that the number of tries allows. False when asked to stop. */
@@ -118,7 +138,7 @@ static bool back_off(struct archiver *p, unsigned tries)
     int64_t end = now_ms() + 1 + arc4random_uniform((uint32_t)(most < BACKOFF_MAX_MS ? most : BACKOFF_MAX_MS));
 
     for (int64_t now; (now = now_ms()) < end;) {
-        heartbeat(p);
+        tick(p);
         int64_t left = end - now;
         if (signals_wait(-1, false, (int)(left < 1000 ? left : 1000)) < 0 && signals_stop())
             return false;
@@ -139,9 +159,11 @@ static bool commit(struct archiver *p, struct error *e)
 
     for (unsigned tries = 0;; tries++) {
         if (archive_commit(p->archive, &p->counts, e)) {
-            if (away)
+            if (away) {
                 log_warning("%s: back after %lld s", db_name(archive_db(p->archive)),
                             (long long)(now_ms() - away) / 1000);
+                notify_send("STATUS=Archiving");
+            }
             return true;
         }
         if (!worth_trying(e->status))
@@ -151,6 +173,10 @@ static bool commit(struct archiver *p, struct error *e)
             away = away ? away : now_ms();
             told = e->status;
             log_error("%s: trying again, %zu lines wait", e->text, archive_pending(p->archive));
+            notify_send("STATUS=The database is away; trying again");
+            if (p->metrics)
+                archive_metrics_database(p->metrics, false);
+            p->metrics_due = 0;
         }
         do {
             if (signals_stop() || (p->o.filter && now_ms() - away > GIVE_UP_MS) || !back_off(p, tries))
@@ -194,15 +220,37 @@ static void settle_item(struct archiver *p, size_t position)
     }
 }
 
+static void measure(struct archiver *p, const struct archive_counts *before, size_t bytes, int64_t microseconds)
+{
+    const struct archive_counts changed = {
+        p->counts.inserted - before->inserted,     p->counts.revised - before->revised,
+        p->counts.duplicates - before->duplicates, p->counts.superseded - before->superseded,
+        p->counts.removed - before->removed,       p->counts.rejected - before->rejected};
+
+    archive_metrics_commit(p->metrics, &changed, bytes, microseconds);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct consumed *m = &p->items[i].message;
+        /* The last of each run of one stream. */
+        if (m->message && (i + 1 == p->count || p->items[i + 1].message.consumer != m->consumer))
+            archive_metrics_message(p->metrics, consumer_stream(m->consumer), m->pending, clock_now() - m->stored);
+    }
+}
+
 /* Commits, then acknowledges or echoes. */
 static bool store(struct archiver *p, struct error *e)
 {
+    struct archive_counts before = p->counts;
+    size_t bytes = archive_pending_bytes(p->archive);
+    int64_t began = clock_monotonic();
+
     if (!p->count)
         return true;
     if (!commit(p, e)) {
         p->given_up = true;
         return false;
     }
+    if (p->metrics)
+        measure(p, &before, bytes, clock_monotonic() - began);
     for (size_t i = 0; i < p->count; i++)
         settle_item(p, i);
     p->count = 0;
@@ -413,7 +461,7 @@ static enum central_exit from_jetstream(struct archiver *p)
         }
         if (p->count && (got <= 0 || full(p) || now_ms() - p->batch_began >= BATCH_MS))
             ok = store(p, &e) && ok;
-        heartbeat(p);
+        tick(p);
         if (ok && p->missing && !p->o.once && now_ms() >= p->look && !add_streams(p, false, &e)) {
             log_warning("%s", e.text);
             error_free(&e);
@@ -489,7 +537,16 @@ static enum central_exit run(struct archiver *p)
     }
     if (!(p->archive = archive_open(db, &e)) || (!p->o.filter && !open_streams(p, &e)))
         return log_failure(&e);
-    return p->o.filter ? from_stdin(p) : from_jetstream(p);
+    if (p->o.metrics)
+        p->metrics = archive_metrics_open(p->o.metrics);
+    notify_send("READY=1\nSTATUS=Archiving");
+    enum central_exit status = p->o.filter ? from_stdin(p) : from_jetstream(p);
+    notify_send("STOPPING=1");
+    if (p->metrics && !metrics_write(p->metrics, &e)) {
+        log_warning("%s", e.text);
+        error_free(&e);
+    }
+    return status;
 }
 
 static const struct argp_option options[] = {
@@ -499,6 +556,7 @@ static const struct argp_option options[] = {
     {"streams", 's', "LIST", 0, "Only these streams, comma-separated; default all with the option archive", 0},
     {"file", 'f', "FILE", 0, "streams.conf to read", 0},
     {"once", '1', 0, 0, "End when everything in the streams is archived", 0},
+    {"metrics", 'M', "FILE", 0, "Write figures there every 15 s, for Prometheus", 0},
     {"ack-wait", 'a', "DURATION", 0,
      "What an archiver took and did not acknowledge is delivered again after this (60s)", 0},
     {0}};
@@ -518,6 +576,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->db = mem_string(arg);
         /* Others can read our arguments, and it may hold a password. */
         memset(arg, '*', strlen(arg));
+        return 0;
+    case 'M':
+        o->metrics = arg;
         return 0;
     case 's':
         o->streams = arg;
@@ -541,9 +602,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->filter && (o->streams || o->file || o->once || o->ack_wait))
             argp_error(state, "--streams, --file, --once and --ack-wait are of JetStream, - is standard input");
-        if (o->migrate && (o->filter || o->streams || o->file || o->once || o->ack_wait))
+        if (o->migrate && (o->filter || o->streams || o->file || o->once || o->ack_wait || o->metrics))
             argp_error(state, "--migrate stands alone (with --db)");
-        if (o->prune && (o->migrate || o->filter || o->streams || o->once || o->ack_wait))
+        if (o->prune && (o->migrate || o->filter || o->streams || o->once || o->ack_wait || o->metrics))
             argp_error(state, "--prune stands alone (with --db and --file)");
         if (!o->ack_wait)
             o->ack_wait = ACK_WAIT_SECONDS;
@@ -566,6 +627,7 @@ int main(int argc, char **argv)
     struct archiver p = {.started = now_ms()};
 
     tool_start("central-archive");
+    notify_open();
     tool_parse(&argp, argc, argv, &p.o);
     line_writer_open(&p.out, STDOUT_FILENO);
     enum central_exit status = run(&p);
@@ -573,6 +635,7 @@ int main(int argc, char **argv)
     consumers_close(p.consumers);
     bus_close(p.bus);
     archive_close(p.archive);
+    metrics_close(p.metrics);
     stream_list_free(&p.list);
     free(p.added);
     free(p.items);

@@ -9,6 +9,7 @@
 #include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/poll_metrics.h"
 #include "central/reconcile.h"
 #include "central/state.h"
 #include "central/tool.h"
@@ -21,6 +22,7 @@ struct commit {
     bool quiet, reconcile;
     char **names; /* --reconcile */
     size_t name_count;
+    struct metrics *metrics; /* NULL: not wanted */
     struct state_list states;
     struct buf hash;
     struct buf held; /* lines recorded and not committed: they are written when they are */
@@ -103,6 +105,24 @@ static void summarize(const struct commit *c, const struct state *s, const struc
     free(error);
 }
 
+static bool is_settled(const struct event *report)
+{
+    return json_bool(json_get(report->data, "complete")) == 1 && !count_of(report->data, "failed");
+}
+
+/* Figures are no reason to fail a poll. */
+static void count_poll(struct commit *c, const struct event *report)
+{
+    struct error e = {0};
+
+    if (!c->metrics)
+        return;
+    poll_metrics_add(c->metrics, report, is_settled(report));
+    if (!metrics_write(c->metrics, &e))
+        log_warning("%s", e.text);
+    error_free(&e);
+}
+
 /* The cursor moves only behind a poll that was complete and of which every line is durable. */
 static bool record_report(struct commit *c, struct state *s, const struct event *ev, struct error *e)
 {
@@ -110,7 +130,7 @@ static bool record_report(struct commit *c, struct state *s, const struct event 
     int64_t keep_seconds = 0;
 
     summarize(c, s, ev);
-    if (json_bool(json_get(ev->data, "complete")) != 1 || count_of(ev->data, "failed") > 0)
+    if (!is_settled(ev))
         return true;
     if (json_kind(keep) == JSON_STRING && !duration_parse(keep.at + 1, keep.len - 2, &keep_seconds))
         keep_seconds = 0;
@@ -141,7 +161,12 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
         return false;
     buf_add(&c->held, line->text, line->len);
     buf_add_char(&c->held, '\n');
-    return (++c->held_lines < BATCH_LINES && ev->kind != EVENT_POLL) || settle(c, e);
+    if (++c->held_lines < BATCH_LINES && ev->kind != EVENT_POLL)
+        return true;
+    ok = settle(c, e);
+    if (ok && ev->kind == EVENT_POLL)
+        count_poll(c, ev);
+    return ok;
 }
 
 static bool on_idle(void *closure)
@@ -206,6 +231,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'q':
         c->quiet = true;
         return 0;
+    case 'm':
+        metrics_close(c->metrics);
+        c->metrics = poll_metrics_open(arg);
+        return 0;
     case 'r':
         c->reconcile = true;
         return 0;
@@ -229,6 +258,7 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"reconcile", 'r', 0, 0, "Read no input: forget what the broker lost, so that the next poll sends it again", 0},
+        {"metrics", 'm', "FILE", 0, "Count the polls there, for Prometheus", 0},
         {"quiet", 'q', 0, 0, "No summary line for each poll", 0},
         {0}};
     static const struct argp argp = {
@@ -252,6 +282,7 @@ int main(int argc, char **argv)
     if (!settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
     state_list_close(&c.states);
+    metrics_close(c.metrics);
     buf_free(&c.hash);
     buf_free(&c.held);
     free(c.names);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "central/clock.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/publisher.h"
@@ -31,7 +32,8 @@ struct publish {
     size_t cause_count;
     uint64_t other_causes;
     /* since the last poll report */
-    int64_t published, duplicates, failed;
+    int64_t published, duplicates, turned_away, failed;
+    int64_t began;   /* monotonic, of the first line; 0: none yet */
     uint64_t number; /* of the line at hand */
     struct buf subject, id, scratch, echo;
     struct buf refused; /* rejects of lines that the server will never take, each with its '\n', not sent yet */
@@ -39,7 +41,6 @@ struct publish {
 
 static void note_failure(struct publish *p, uint64_t number, const struct error *e)
 {
-    p->status = error_worse(p->status, e->status);
     for (size_t i = 0; i < p->cause_count; i++) {
         if (strcmp(p->causes[i].text, e->text) == 0) {
             p->causes[i].lines++;
@@ -106,11 +107,15 @@ static void on_done(void *closure, const struct publisher_result *r)
             line_write(&p->out, r->line, r->len);
         return;
     }
-    p->failed += what == LINE_EVENT;
     note_failure(p, number, r->error);
-    /* Refused for good, not for now. */
-    if (what != LINE_REJECT && r->error->status == CENTRAL_REJECTED)
+    /* Refused for good, not for now: its reject is what has to be durable. */
+    if (what != LINE_REJECT && r->error->status == CENTRAL_REJECTED) {
+        p->turned_away += what == LINE_EVENT;
         keep_refused(p, r, number);
+        return;
+    }
+    p->failed += what == LINE_EVENT;
+    p->status = error_worse(p->status, r->error->status);
 }
 
 /* The publisher's own error was told with the lines it cost. */
@@ -136,6 +141,8 @@ static bool send_line(struct publish *p, const struct event *ev, const char *tex
         e->status = CENTRAL_IO;
         return false;
     }
+    if (!p->began)
+        p->began = clock_monotonic();
     void *context = (void *)(uintptr_t)(p->number * LINE_KINDS + what);
     if (!publisher_add(p->publisher, buf_text(&p->subject), buf_text(&p->id), text, len, context, e)) {
         told(e);
@@ -193,9 +200,12 @@ static bool send_report(struct publish *p, const struct event *ev, struct error 
 
     if (!settle(p, e))
         return false;
-    const struct event_count counts[] = {
-        {"published", p->published}, {"duplicates", p->duplicates}, {"failed", p->failed}};
-    p->published = p->duplicates = p->failed = 0;
+    const struct event_count counts[] = {{"published", p->published},
+                                         {"duplicates", p->duplicates},
+                                         {"refused", p->turned_away},
+                                         {"failed", p->failed},
+                                         {"publish_ms", p->began ? (clock_monotonic() - p->began) / 1000 : 0}};
+    p->published = p->duplicates = p->turned_away = p->failed = p->began = 0;
     buf_clear(&p->scratch);
     event_put_poll(&p->scratch, ev, counts, sizeof counts / sizeof *counts);
     return event_read(p->scratch.data, p->scratch.len, &report, e) &&
