@@ -15,13 +15,14 @@
 #include "central/settings.h"
 #include "central/tool.h"
 #include "central/trial.h"
+#include "central/unit.h"
 
 #define SETTINGS_MAX (16 * 1024 * 1024)
 /* Without --max-age a source is stale when so many of its cadences passed without a complete poll. */
 #define STALE_CADENCES 3
 
 struct sources {
-    bool json, regen;
+    bool json, regen, dry_run;
     int64_t max_age; /* seconds, 0: not given */
     const char **from;
     size_t from_count;
@@ -616,6 +617,18 @@ static bool write_settings(const char *name, char *const *pairs, size_t count, s
     return ok;
 }
 
+/* How often, and with what, is the settings' and the adapter's to say. */
+static bool make_timer(const char *name, struct error *e)
+{
+    struct adapter *a = adapter_open(name, e);
+    char *credential = a ? json_string(json_get(adapter_about(a), "credential")) : NULL;
+    bool ok = a && unit_enable(name, adapter_every(a), credential, e);
+
+    free(credential);
+    adapter_close(a);
+    return ok;
+}
+
 static enum central_exit set(struct sources *s)
 {
     struct error e = {0};
@@ -624,7 +637,10 @@ static enum central_exit set(struct sources *s)
         log_error("set: %s: which settings? key=value ... (central-adapter show %s)", s->words[0], s->words[0]);
         return CENTRAL_USAGE;
     }
-    return write_settings(s->words[0], s->words + 1, s->count - 1, &e) ? CENTRAL_OK : log_failure(&e);
+    /* A timer follows its settings. */
+    bool ok = write_settings(s->words[0], s->words + 1, s->count - 1, &e) &&
+              (!unit_enabled(s->words[0]) || make_timer(s->words[0], &e));
+    return ok ? CENTRAL_OK : log_failure(&e);
 }
 
 static enum central_exit enable_one(struct sources *s, const char *name)
@@ -633,16 +649,21 @@ static enum central_exit enable_one(struct sources *s, const char *name)
     struct error e = {0};
     struct look l;
 
-    (void)s;
     look_at(name, &l);
     bool ok = l.adapter ? true : error_set(&e, l.broken.status, "%s", l.broken.text);
     if (ok && l.needs_credential && !l.has_credential)
         ok = error_set(&e, CENTRAL_CONFIG, "%s: its credential is missing (central-adapter(1))", name);
-    ok = ok && write_settings(name, &pair, 1, &e);
-    if (ok)
-        printf("%s: enabled. For cron, a line such as:\n"
-               "* * * * * central-source %s\n",
-               name, name);
+    bool timer = unit_available();
+    if (ok && s->dry_run)
+        printf("%s: would be enabled, %s\n", name, timer ? "with a timer of systemd" : "for cron");
+    else if (ok && (ok = write_settings(name, &pair, 1, &e) && (!timer || make_timer(name, &e)))) {
+        if (timer)
+            printf("%s: enabled, every %lld s (central-source@%s.timer)\n", name, (long long)l.every, name);
+        else
+            printf("%s: enabled. For cron, a line such as:\n"
+                   "* * * * * central-source %s\n",
+                   name, name);
+    }
     look_free(&l);
     free(pair);
     return ok ? CENTRAL_OK : log_failure(&e);
@@ -664,7 +685,9 @@ static enum central_exit disable(struct sources *s)
 
     for (size_t i = 0; i < s->count; i++) {
         struct error e = {0};
-        if (!write_settings(s->words[i], &pair, 1, &e))
+        if (s->dry_run)
+            printf("%s: would be disabled\n", s->words[i]);
+        else if (!write_settings(s->words[i], &pair, 1, &e) || !unit_disable(s->words[i], &e))
             worst = error_worse(worst, log_failure(&e));
     }
     free(pair);
@@ -686,6 +709,7 @@ static const struct argp_option options[] = {
     {"json", 'j', 0, 0, "Write JSON, one object a line", 0},
     {"max-age", 'a', "DURATION", 0, "status: stale when the last complete poll is older (default three cadences)", 0},
     {"from", 'F', "FILE|URL", 0, "preview: take the answer from there, once per request", 0},
+    {"dry-run", 'n', 0, 0, "enable, disable: only say what would be done", 0},
     {"regen", 'r', 0, 0, "check: write what golden cases expect anew", 0},
     {0}};
 
@@ -704,6 +728,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->from = mem_resize(s->from, (s->from_count + 2) * sizeof *s->from);
         s->from[s->from_count++] = arg;
         s->from[s->from_count] = NULL;
+        return 0;
+    case 'n':
+        s->dry_run = true;
         return 0;
     case 'r':
         s->regen = true;
