@@ -55,7 +55,7 @@ TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults regen bench demo format lint install uninstall clean
+.PHONY: all tests check check-asan check-faults regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -144,20 +144,44 @@ lint:
 	mandoc -T lint -W warning $(MANUAL)
 	shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\bbash')
 
+# Where systemd, bash and zsh look; for PREFIX=/usr as Debian has it.
+SYSTEMD    = $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)
+COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH        = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+DOC        = $(DESTDIR)$(PREFIX)/share/doc/central
+UNITS     := $(notdir $(wildcard units/*.service units/*.timer units/*.target))
+EXAMPLES  := $(shell find examples -type f -not -path 'examples/completions/*' 2>/dev/null)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DATADIR)/adapters $(DESTDIR)$(DATADIR)/sql
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DATADIR)/adapters $(DESTDIR)$(DATADIR)/sql $(SYSTEMD)/systemd/system \
+	    $(SYSTEMD)/sysusers.d $(SYSTEMD)/tmpfiles.d $(COMPLETION) $(ZSH)
 	install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	for a in $(ADAPTERS); do ln -sf central-fetch $(DESTDIR)$(PREFIX)/bin/central-fetch-$$a; done
 	install -m 644 lib/adapters/*.jq $(DESTDIR)$(DATADIR)/adapters
 	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
-	install -m 644 examples/streams.conf $(DESTDIR)$(DATADIR)
+	install -m 644 examples/streams.conf units/nats-server.conf $(DESTDIR)$(DATADIR)
 	for m in $(MANUAL); do \
 	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; install -d $$d; install -m 644 $$m $$d; done
+	for u in $(UNITS); do sed 's|@BINDIR@|$(PREFIX)/bin|' units/$$u >$(SYSTEMD)/systemd/system/$$u; done
+	chmod 644 $(UNITS:%=$(SYSTEMD)/systemd/system/%)
+	install -m 644 units/central.sysusers $(SYSTEMD)/sysusers.d/central.conf
+	install -m 644 units/central.tmpfiles $(SYSTEMD)/tmpfiles.d/central.conf
+	install -m 644 examples/completions/central.bash $(COMPLETION)/central-adapter
+	for t in $(filter-out central-adapter,$(TOOLS) $(SCRIPTS)); do ln -sf central-adapter $(COMPLETION)/$$t; done
+	install -m 644 examples/completions/_central $(ZSH)
+	for e in $(EXAMPLES); do install -D -m $$(test -x $$e && echo 755 || echo 644) $$e $(DOC)/$$e; done
+	install -m 644 README.md LICENSE $(DOC)
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SCRIPTS:%=$(DESTDIR)$(PREFIX)/bin/%) $(ADAPTERS:%=$(DESTDIR)$(PREFIX)/bin/central-fetch-%)
-	rm -rf $(DESTDIR)$(DATADIR)
+	rm -rf $(DESTDIR)$(DATADIR) $(DOC)
 	for m in $(notdir $(MANUAL)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
+	rm -f $(UNITS:%=$(SYSTEMD)/systemd/system/%) $(SYSTEMD)/sysusers.d/central.conf $(SYSTEMD)/tmpfiles.d/central.conf
+	rm -f $(TOOLS:%=$(COMPLETION)/%) $(SCRIPTS:%=$(COMPLETION)/%) $(ZSH)/_central
+
+# A Debian package in build/, with the dependencies that the programs have.
+deb: all
+	examples/make-deb $(BUILD)
 
 clean:
 	rm -rf build
