@@ -125,6 +125,8 @@ check-faults: all tests
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
 	$(BUILD)/bin/central-adapter check --regen
+	tests/event-page >$(BUILD)/event-page
+	cp $(BUILD)/event-page man/central-event.7
 
 bench: all
 	tests/bench/run

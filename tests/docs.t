@@ -34,4 +34,6 @@ is "$(cat page)" "$(cat header)" 'central(7) lists the exit statuses of error.h'
 
 # Packages named in the README are those of the list, through the one script.
 ok 'the README names the package list' grep -q 'examples/packages' "$top/README.md"
+is "$("$top/tests/event-page")" "$(cat "$top/man/central-event.7")" "central-event(7) says what the adapters do (make regen)"
+
 done_testing

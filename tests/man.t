@@ -3,9 +3,10 @@
 set -euo pipefail
 . "$(dirname "$0")/tap.sh"
 
-# The "$ " lines of a page's EXAMPLES, as one would type them.
+# The "$ " lines of a page's EXAMPLES (of central-operations, which is all example, of the whole page), as one would type
+# them.
 examples() {
-    sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$1" | sed -n 's/^\$ //p' | sed -e 's/\\e/\\/g' -e 's/\\-/-/g' -e 's/\\(aq/'"'"'/g' -e 's/\\&//g'
+    if [[ $1 == *operations.7 ]]; then cat "$1"; else sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$1"; fi | sed -n 's/^\$ //p' | sed -e 's/\\e/\\/g' -e 's/\\-/-/g' -e 's/\\(aq/'"'"'/g' -e 's/\\&//g'
 }
 
 start_nats
@@ -20,6 +21,8 @@ done
 grep -v '"central.meta' usgs_quake.ndjson >quakes.ndjson
 central-archive --once
 
+central-source usgs_quake --from "$CENTRAL_EXAMPLES/feeds/usgs_quake.geojson" --quiet
+central-archive --once
 for page in "$top"/man/*.[1-8]; do
     name=$(basename "$page")
     mkdir "page.$name"
