@@ -59,7 +59,7 @@ LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
-tests: $(TESTS_C) $(BUILD)/tests/preload.so
+tests: $(TESTS_C) $(BUILD)/tests/preload.so $(BUILD)/tests/consumer
 
 # Nouns that stand on the same libraries come from one archive; the linker takes what a tool uses.
 $(LIB): $(LIB_O)
@@ -83,6 +83,11 @@ LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_fo
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)
+
+# Knows the wire only: without our headers and our library.
+$(BUILD)/tests/consumer: tests/consumer/consumer.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SANITIZE) $(HARDEN_LD) -o $@ $< $(LIBS_bus) -ljq
 
 # Loaded in front of libc, where a sanitizer cannot be: never with SANITIZE or a program's hardening.
 $(BUILD)/tests/preload.so: tests/faults/preload.c Makefile
@@ -135,11 +140,11 @@ demo:
 	examples/demo
 
 format:
-	clang-format -i cmd/*.c lib/*.c include/central/*.h tests/unit/*.c tests/faults/*.c
+	clang-format -i cmd/*.c lib/*.c include/central/*.h tests/*/*.c
 
 # NULL is a pointer in the C libraries Central is built with, so it may end a list of arguments (varFuncNullUB).
 lint:
-	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/unit/*.c tests/faults/*.c
+	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/*/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=varFuncNullUB -Iinclude -D_GNU_SOURCE cmd lib
 	clang-tidy --quiet cmd/*.c lib/*.c -- -std=gnu11 $(CPPFLAGS)

@@ -1,5 +1,6 @@
-/* publish_bare - the least that publishing lines to JetStream costs with nats.c: js_PublishAsync in a loop, one subject,
- * an id of its own for each message, nothing checked, nothing echoed. What central-publish is measured against.
+/* publish_bare - the least that publishing lines to JetStream costs with nats.c: js_PublishAsync in a loop, one
+ * subject, an id of its own for each message, nothing checked, nothing echoed. What central-publish is measured
+ * against.
  *
  *     cc -O2 -o build/publish_bare tests/bench/publish_bare.c -lnats
  *     build/publish_bare SUBJECT RUN <FILE        (RUN makes the ids of this run its own)
