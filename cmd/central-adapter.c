@@ -1,5 +1,4 @@
 /* central-adapter - the sources and their settings: what there is, whether it is alive, what it makes of an answer. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "central/cadence.h"
 #include "central/clock.h"
 #include "central/credential.h"
+#include "central/lint.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/path.h"
@@ -67,6 +67,14 @@ static void put_line(struct sources *s)
 {
     puts(buf_text(&s->out));
     buf_clear(&s->out);
+}
+
+/* Lines that are whole, each with its newline. */
+static void tell(struct sources *s)
+{
+    fputs(buf_text(&s->out), stdout);
+    buf_clear(&s->out);
+    fflush(stdout);
 }
 
 static void put_time(struct buf *out, const char *name, int64_t time)
@@ -318,123 +326,6 @@ static enum central_exit status(struct sources *s)
 /* --- check ---------------------------------------------------------------------------------------------------------
  */
 
-/* Says what is wrong with the file as it stands; returns how much. */
-static unsigned complain(const char *name, const char *what)
-{
-    printf("%s: %s\n", name, what);
-    return 1;
-}
-
-static unsigned lint_about(const char *name, struct json about)
-{
-    static const char *const needed[] = {"name", "title", "every", "kind"};
-    struct json key, value, kind = json_get(about, "kind"), keep = json_get(about, "keep");
-    unsigned wrong = 0;
-    int64_t every = 0;
-
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (json_is_null(json_get(about, needed[i]))) {
-            char *text = mem_format("about: no %s", needed[i]);
-            wrong += complain(name, text);
-            free(text);
-        }
-    if (!json_equals(json_get(about, "name"), name))
-        wrong += complain(name, "about: name is not that of the file");
-    if (!json_equals(kind, "snapshot") && !json_equals(kind, "window") && !json_equals(kind, "log"))
-        wrong += complain(name, "about: kind is none of snapshot, window, log");
-    if (!json_int(json_get(about, "every"), &every) || every < SETTINGS_EVERY_MIN)
-        wrong += complain(name, "about: every is not a number of seconds from 10 on");
-    if (json_exists(keep) && (json_kind(keep) != JSON_STRING || !duration_parse(keep.at + 1, keep.len - 2, &every)))
-        wrong += complain(name, "about: keep is no duration such as \"14d\"");
-    for (struct json_iter i = json_walk(json_get(about, "settings")); json_next(&i, &key, &value);)
-        if (json_is_null(json_get(value, "type")) || json_is_null(json_get(value, "help"))) {
-            char *text = mem_format("about: setting %.*s has no type or no help", (int)key.len, key.at);
-            wrong += complain(name, text);
-            free(text);
-        }
-    return wrong;
-}
-
-/* A ? or try without catch in jq 1.6 swallows errors raised behind it: records would vanish. Comments and strings are
- * left out roughly: a # ends the line, a quote begins a string. */
-static unsigned lint_text(const char *name, const char *file)
-{
-    struct buf text = {0};
-    unsigned wrong = 0, line = 1;
-    bool string = false, comment = false;
-
-    if (!path_read(file, SETTINGS_MAX, &text, NULL))
-        return complain(name, "cannot be read");
-    for (const char *at = buf_text(&text); *at; at++) {
-        if (*at == '\n') {
-            line++;
-            comment = false;
-        } else if (comment) {
-            continue;
-        } else if (string && *at == '\\' && at[1]) {
-            at++;
-        } else if (*at == '"') {
-            string = !string;
-        } else if (!string && *at == '#') {
-            comment = true;
-        } else if (!string && *at == '?') {
-            char *what = mem_format(
-                "line %u: ? hides errors raised behind it (central-adapter(5)); use number, filled or if", line);
-            wrong += complain(name, what);
-            free(what);
-        }
-    }
-    buf_free(&text);
-    return wrong;
-}
-
-/* Where an adapter's golden cases are: beside it (NAME.cases), or tests/adapters/NAME of the tree it stands in. */
-static char *cases_folder(const char *name, const char *file)
-{
-    char *beside = mem_format("%.*s.cases", (int)(strlen(file) - 3), file);
-
-    if (path_exists(beside))
-        return beside;
-    free(beside);
-    char *in_tree = mem_format("%.*s/../../tests/adapters/%s", (int)(strrchr(file, '/') - file), file, name);
-    if (path_exists(in_tree))
-        return in_tree;
-    free(in_tree);
-    return NULL;
-}
-
-static int is_case(const struct dirent *d)
-{
-    return d->d_name[0] != '.';
-}
-
-static unsigned run_cases(struct sources *s, const char *name, const char *file, unsigned *count)
-{
-    char *folder = cases_folder(name, file);
-    struct dirent **entries = NULL;
-    unsigned wrong = 0;
-    int n = folder ? scandir(folder, &entries, is_case, alphasort) : 0;
-
-    for (int i = 0; i < n; i++) {
-        char *dir = path_join(folder, entries[i]->d_name);
-        struct buf differences = {0};
-        struct error e = {0};
-        if (!trial_case(file, name, dir, s->regen, &differences, &e)) {
-            wrong++;
-            printf("%s: case %s: %s\n%s", name, entries[i]->d_name, e.text ? e.text : "differs",
-                   buf_text(&differences));
-        }
-        (*count)++;
-        error_free(&e);
-        buf_free(&differences);
-        free(dir);
-        free(entries[i]);
-    }
-    free(entries);
-    free(folder);
-    return wrong;
-}
-
 static enum central_exit check_one(struct sources *s, const char *word)
 {
     bool is_file = strchr(word, '/') != NULL;
@@ -443,20 +334,15 @@ static enum central_exit check_one(struct sources *s, const char *word)
     struct error e = {0};
     char *file = is_file ? mem_string(word) : adapter_path(word, &e);
     struct adapter *a = !file ? NULL : is_file ? adapter_open_with(file, name, "", &e) : adapter_open(name, &e);
-    unsigned wrong = 0, cases = 0;
+    unsigned cases = 0;
 
     if (!a) {
         free(file);
         free(name);
         return log_failure(&e);
     }
-    wrong += lint_about(name, adapter_about(a));
-    wrong += lint_text(name, file);
-    if (!settings_check(adapter_about(a), adapter_settings(a), &e)) {
-        wrong += complain(name, e.text);
-        error_free(&e);
-    }
-    wrong += run_cases(s, name, file, &cases);
+    unsigned wrong = lint(a, s->regen, &cases, &s->out);
+    tell(s);
     if (!cases)
         printf("%s: no golden cases (%.*s.cases/CASE/answer*, expected; --regen writes expected)\n", name,
                (int)(strlen(file) - 3), file);

@@ -418,7 +418,8 @@ static void put_clean(struct buf *out, const char *text, size_t len)
     }
 }
 
-static bool write_bad(struct archive *a, const struct row *r, struct error *e)
+/* Once: a message that is delivered again, or a file that is read again, has its row already. */
+static bool write_bad(struct archive *a, const struct row *r, const char *why, struct error *e)
 {
     const char *line = a->text.data + r->line;
     struct buf payload = {0}, time = {0}, adapter = {0}, reason = {0};
@@ -427,7 +428,7 @@ static bool write_bad(struct archive *a, const struct row *r, struct error *e)
     clock_put(&time, r->received, CLOCK_Z);
     put_clean(&payload, line, r->len);
     put_clean(&adapter, line + r->adapter, r->adapter_len);
-    put_clean(&reason, r->reason, strlen(r->reason));
+    put_clean(&reason, why, strlen(why));
     snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)r->sequence);
     const char *const values[] = {buf_text(&time),
                                   r->adapter_len ? buf_text(&adapter) : NULL,
@@ -440,7 +441,9 @@ static bool write_bad(struct archive *a, const struct row *r, struct error *e)
     PGresult *result =
         db_run(a->db,
                "INSERT INTO events_rejected (received, adapter, subject, stream, sequence, reason, sqlstate, payload) "
-               "VALUES ($1::timestamptz, $2, $3, $4, $5::bigint, $6, $7, $8) ON CONFLICT DO NOTHING",
+               "SELECT $1::timestamptz, $2, $3, $4, $5::bigint, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM "
+               "events_rejected WHERE sequence = $5::bigint AND stream IS NOT DISTINCT FROM $4 AND reason = $6 AND "
+               "payload = $8)",
                8, values, e);
     PQclear(result);
     buf_free(&payload);
@@ -470,16 +473,23 @@ static bool write_range(struct archive *a, size_t first, size_t last, size_t tup
         return false;
     if (tuples && !(send_tuples(a, first, last, e) && merge(a, counts, e)))
         return false;
-    for (size_t i = first; i < last; i++)
-        if (!a->rows[i].done && a->rows[i].fate == ROW_BAD) {
-            counts->rejected++;
-            if (!write_bad(a, &a->rows[i], e)) {
+    for (size_t i = first; i < last; i++) {
+        const struct row *r = &a->rows[i];
+        /* An event whose geometry is none is archived without it; what was refused leaves its trace here too. */
+        char *without = !r->done && r->remark ? mem_format("%s (archived without it)", r->remark) : NULL;
+        const char *why = !r->done && r->fate == ROW_BAD ? r->reason : without;
+        bool ok = !why || write_bad(a, r, why, e);
+        free(without);
+        if (why) {
+            counts->rejected += r->fate == ROW_BAD;
+            if (!ok) {
                 /* Nothing of a message can be at fault here. */
                 if (e->status == CENTRAL_REJECTED)
                     e->status = CENTRAL_CONFIG;
                 return false;
             }
         }
+    }
     return db_commit(a->db, e);
 }
 

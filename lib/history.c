@@ -12,6 +12,7 @@
 #include "central/db.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/original.h"
 #include "central/query.h"
 #include "central/sieve.h"
 #include "central/signals.h"
@@ -111,11 +112,14 @@ static bool on_row(void *closure, const struct archived *row)
 {
     const struct json envelope = row->envelope;
     struct answer *a = closure;
+    struct buf adopted = {0};
     struct event ev;
 
     a->rows++;
-    if (a->count < HISTORY_MAX && event_read(envelope.at, envelope.len, &ev, NULL) && ev.kind == EVENT_CANONICAL)
-        keep(a, brief_new(&ev, envelope.at, envelope.len));
+    if (a->count < HISTORY_MAX && original_read(envelope.at, envelope.len, NULL, &adopted, &ev, NULL) &&
+        ev.kind == EVENT_CANONICAL)
+        keep(a, brief_new(&ev, ev.line.at, ev.line.len));
+    buf_free(&adopted);
     return !outdated(a) && a->count < HISTORY_MAX;
 }
 
@@ -140,6 +144,7 @@ static bool read_streams(struct answer *a, struct consumers *cs, struct error *e
     struct consumed m;
 
     while (!outdated(a)) {
+        struct buf adopted = {0};
         struct event ev;
         int got = consumers_next(cs, TURN_MS, &m, e);
         if (got < 0)
@@ -152,11 +157,12 @@ static bool read_streams(struct answer *a, struct consumers *cs, struct error *e
             continue;
         }
         a->rows++;
-        if (event_read(m.data, m.len, &ev, NULL) && ev.kind == EVENT_CANONICAL) {
-            struct brief *b = brief_new(&ev, m.data, m.len);
+        if (original_read(m.data, m.len, m.subject, &adopted, &ev, NULL) && ev.kind == EVENT_CANONICAL) {
+            struct brief *b = brief_new(&ev, ev.line.at, ev.line.len);
             b->stored = m.stored;
             keep(a, b);
         }
+        buf_free(&adopted);
         consumed_free(&m);
     }
     return true;

@@ -11,6 +11,7 @@
 #include "central/consumer.h"
 #include "central/log.h"
 #include "central/mem.h"
+#include "central/original.h"
 #include "central/signals.h"
 
 #define MS INT64_C(1000)
@@ -117,26 +118,28 @@ static void post_message(struct watch *w, const struct consumed *m)
     struct letter *l;
     struct event ev;
     struct error e = {0};
+    struct buf adopted = {0};
 
     note_sequence(w, m);
     if (strcmp(m->subject, HEARTBEAT) == 0) {
         l = letter_new(LETTER_BEAT);
         buf_add(&l->line, m->data, m->len);
         l->stored = m->stored;
-    } else if (!event_read(m->data, m->len, &ev, &e)) {
+    } else if (!original_read(m->data, m->len, m->subject, &adopted, &ev, &e)) {
         l = letter_new(LETTER_ODD);
         l->name = mem_string(m->subject);
         buf_add_text(&l->line, e.text ? e.text : "");
         error_free(&e);
     } else if (ev.kind == EVENT_CANONICAL) {
         l = letter_new(LETTER_EVENT);
-        l->brief = brief_new(&ev, m->data, m->len);
+        l->brief = brief_new(&ev, ev.line.at, ev.line.len);
         l->brief->stored = m->stored;
     } else {
         l = letter_new(LETTER_META);
         l->name = mem_string(m->subject);
         buf_add(&l->line, m->data, m->len);
     }
+    buf_free(&adopted);
     mailbox_post(w->mail, l);
 }
 

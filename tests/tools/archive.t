@@ -78,7 +78,7 @@ exits 0 'bad lines' central-archive - <mixed
 is "$(jq -r .id "$tmp/out" | tr '\n' ' ')" 'b0 b1 b5 b6 poll b7€😀 b8 ' 'all others are echoed in order, reports too'
 is "$(ask "select string_agg(id, ' ' order by id) from events where id like 'b%'")" 'b0 b1 b5 b6 b7€😀 b8' '... and archived, reports not'
 is "$(ask "select sequence, coalesce(adapter, '-'), coalesce(sqlstate, '-'), coalesce(stream, '-') from events_rejected order by 1")" \
-    $'2|-|-|-\n4|usgs_quake|-|-\n5|usgs_quake|-|-\n6|usgs_quake|22003|-\n7|-|-|-\n8|nws|-|-' 'the bad ones are in events_rejected'
+    $'2|-|-|-\n4|usgs_quake|-|-\n5|usgs_quake|-|-\n6|usgs_quake|22003|-\n7|-|-|-\n8|nws|-|-\n9|usgs_quake|-|-\n10|usgs_quake|-|-' 'the bad ones are in events_rejected'
 is "$(ask 'select reason from events_rejected where sequence = 8')" 'a raw event: central-normalize comes before' '... with the reason'
 is "$(ask 'select payload from events_rejected where sequence = 7')" $'{"a":"\\xff\x01"}' '... and the line, made valid'
 is "$(ask 'select payload from events_rejected where sequence = 6' | cmp - <(sed -n 6p mixed) && echo same)" same '... else as it was'
