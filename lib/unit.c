@@ -57,7 +57,7 @@ static bool systemctl(const char *const *words, struct error *e)
     int status = 0;
     pid_t pid;
 
-    for (size_t i = 0; words[i] && i < 4; i++)
+    for (size_t i = 0; i < 4 && words[i]; i++)
         argv[i + 1] = mem_string(words[i]);
     int failed = posix_spawnp(&pid, "systemctl", NULL, NULL, argv, environ);
     for (size_t i = 0; argv[i]; i++)
