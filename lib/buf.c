@@ -9,16 +9,14 @@
 
 #define BUF_FIRST 256
 
-char *buf_reserve(struct buf *b, size_t extra)
+char *buf_grow(struct buf *b, size_t extra)
 {
-    /* One byte more, always, for the NUL of buf_text. */
-    if (b->capacity - b->len <= extra) {
-        size_t want = b->capacity ? b->capacity : BUF_FIRST;
-        while (want - b->len <= extra)
-            want = want > SIZE_MAX / 2 ? SIZE_MAX : want * 2;
-        b->data = mem_resize(b->data, want);
-        b->capacity = want;
-    }
+    size_t want = b->capacity ? b->capacity : BUF_FIRST;
+
+    while (want - b->len <= extra)
+        want = want > SIZE_MAX / 2 ? SIZE_MAX : want * 2;
+    b->data = mem_resize(b->data, want);
+    b->capacity = want;
     return b->data + b->len;
 }
 
@@ -30,15 +28,6 @@ void buf_add(struct buf *b, const void *data, size_t len)
         memcpy(to, data, len);
     b->len += len;
     b->data[b->len] = '\0';
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    char *to = buf_reserve(b, 1);
-
-    to[0] = c;
-    to[1] = '\0';
-    b->len++;
 }
 
 void buf_add_text(struct buf *b, const char *text)

@@ -1,5 +1,6 @@
 #include "central/event.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,37 @@
 /* CloudEvents 1.0: attribute names of lower case letters and digits, at most 20 of them. */
 #define ATTRIBUTE_NAME_MAX 20
 
+/* What an event may hold, level by level: the envelope, data, data.geo. */
+enum level { ENVELOPE, EVENT, GEO, LEVELS };
+static_assert(LEVELS == JSON_SEEN_DEPTH, "json_check tells the members of all levels");
+
+struct canonical {
+    struct json schema, severity, revision, payload;
+    struct json adapter, category, time, expires, event_severity, id;
+    struct json removes, removes_revision;
+    struct json geo, centroid, bbox, geometry, regions, primary_region;
+};
+
 struct member {
     const char *name;
+    size_t len;
     struct json *value;
+};
+#define MEMBER(name, value)                                                                                            \
+    {                                                                                                                  \
+        name, sizeof name - 1, value                                                                                   \
+    }
+
+struct level_members {
+    const struct member *table;
+    size_t count;
+    const char *twice; /* the first name that was there already */
+};
+
+/* What is found while the text is checked. */
+struct reading {
+    struct level_members levels[LEVELS];
+    struct error attribute;
 };
 
 static bool refuse(struct error *e, const char *what)
@@ -20,28 +49,10 @@ static bool refuse(struct error *e, const char *what)
     return error_set(e, CENTRAL_REJECTED, "%s", what);
 }
 
-/* Spreads an object's members over the values of a table. A name of the table that stands twice, however it is escaped,
- * is refused: two readers might take two different values. */
-static bool spread(struct json object, const struct member *table, size_t count, const char *where, struct error *e)
-{
-    struct json name, value;
-
-    for (struct json_iter i = json_walk(object); json_next(&i, &name, &value);)
-        for (size_t m = 0; m < count; m++) {
-            if (!json_equals(name, table[m].name))
-                continue;
-            if (json_exists(*table[m].value))
-                return error_set(e, CENTRAL_REJECTED, "%s%s: there twice", where, table[m].name);
-            *table[m].value = value;
-            break;
-        }
-    return true;
-}
-
 /* The bytes of a string as they stand between the quotes. */
 static bool same_text(struct json v, const char *text, size_t len)
 {
-    return json_kind(v) == JSON_STRING && v.len == len + 2 && memcmp(v.at + 1, text, len) == 0;
+    return json_kind(v) == JSON_STRING && json_is(v, text, len);
 }
 
 static bool same(struct json a, struct json b)
@@ -85,37 +96,33 @@ static bool only_digits(struct json number)
     return strspn(number.at + sign, "0123456789") >= number.len - sign;
 }
 
-static bool check_attributes(struct json envelope, struct error *e)
+static bool check_attribute(struct json name, struct json value, struct error *e)
 {
-    struct json name, value;
     int64_t n;
 
-    for (struct json_iter i = json_walk(envelope); json_next(&i, &name, &value);) {
-        bool ok = name.len > 2 && name.len - 2 <= ATTRIBUTE_NAME_MAX;
-        for (size_t c = 1; ok && c + 1 < name.len; c++)
-            ok = (name.at[c] >= 'a' && name.at[c] <= 'z') || (name.at[c] >= '0' && name.at[c] <= '9');
-        if (!ok)
-            return error_set(e, CENTRAL_REJECTED, "attribute %.*s: no CloudEvents name (a-z, 0-9, at most %d)",
-                             (int)(name.len < 60 ? name.len : 60), name.at, ATTRIBUTE_NAME_MAX);
-        if (same_text(name, "data", 4))
-            continue;
-        switch (json_kind(value)) {
-        case JSON_STRING:
-        case JSON_TRUE:
-        case JSON_FALSE:
-        case JSON_NULL:
-            break;
-        case JSON_NUMBER:
-            /* CloudEvents writes an integer as digits only: 5.0 and 5e0 are floats to its readers. */
-            if (json_int(value, &n) && n >= INT32_MIN && n <= INT32_MAX && only_digits(value))
-                break;
-            /* fallthrough */
-        default:
-            return error_set(e, CENTRAL_REJECTED, "attribute %.*s: neither string, boolean nor 32-bit integer",
-                             (int)name.len, name.at);
-        }
+    bool ok = name.len > 2 && name.len - 2 <= ATTRIBUTE_NAME_MAX;
+    for (size_t c = 1; ok && c + 1 < name.len; c++)
+        ok = (name.at[c] >= 'a' && name.at[c] <= 'z') || (name.at[c] >= '0' && name.at[c] <= '9');
+    if (!ok)
+        return error_set(e, CENTRAL_REJECTED, "attribute %.*s: no CloudEvents name (a-z, 0-9, at most %d)",
+                         (int)(name.len < 60 ? name.len : 60), name.at, ATTRIBUTE_NAME_MAX);
+    if (same_text(name, "data", 4))
+        return true;
+    switch (json_kind(value)) {
+    case JSON_STRING:
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_NULL:
+        return true;
+    case JSON_NUMBER:
+        /* CloudEvents writes an integer as digits only: 5.0 and 5e0 are floats to its readers. */
+        if (json_int(value, &n) && n >= INT32_MIN && n <= INT32_MAX && only_digits(value))
+            return true;
+        /* fallthrough */
+    default:
+        return error_set(e, CENTRAL_REJECTED, "attribute %.*s: neither string, boolean nor 32-bit integer",
+                         (int)name.len, name.at);
     }
-    return true;
 }
 
 static bool token_byte(char c)
@@ -169,12 +176,6 @@ static bool adapter_ok(struct json v)
     return json_kind(v) == JSON_STRING && adapter_name_ok(v.at + 1, v.len - 2);
 }
 
-struct canonical {
-    struct json schema, severity, revision, geo, payload;
-    struct json adapter, category, time, expires, event_severity, id;
-    struct json removes, removes_revision;
-};
-
 /* [n, ...] of exactly count numbers, or null. */
 static bool numbers_or_null(struct json v, size_t count)
 {
@@ -212,26 +213,17 @@ static bool check_regions(struct json regions, struct json primary, struct error
     return true;
 }
 
-static bool check_geo(struct json geo, struct error *e)
+static bool check_geo(const struct canonical *c, struct error *e)
 {
-    struct json centroid = {0}, bbox = {0}, geometry = {0}, regions = {0}, primary = {0};
-    const struct member table[] = {{"centroid", &centroid},
-                                   {"bbox", &bbox},
-                                   {"geometry", &geometry},
-                                   {"regions", &regions},
-                                   {"primary_region", &primary}};
-
-    if (json_kind(geo) != JSON_OBJECT)
+    if (json_kind(c->geo) != JSON_OBJECT)
         return refuse(e, "data.geo: not an object");
-    if (!spread(geo, table, sizeof table / sizeof *table, "data.geo.", e))
-        return false;
-    if (!numbers_or_null(centroid, 2))
+    if (!numbers_or_null(c->centroid, 2))
         return refuse(e, "data.geo.centroid: neither [lon, lat] nor null");
-    if (!numbers_or_null(bbox, 4))
+    if (!numbers_or_null(c->bbox, 4))
         return refuse(e, "data.geo.bbox: neither [minLon, minLat, maxLon, maxLat] nor null");
-    if (json_kind(geometry) != JSON_OBJECT && json_kind(geometry) != JSON_NULL)
+    if (json_kind(c->geometry) != JSON_OBJECT && json_kind(c->geometry) != JSON_NULL)
         return refuse(e, "data.geo.geometry: neither an object nor null");
-    return check_regions(regions, primary, e);
+    return check_regions(c->regions, c->primary_region, e);
 }
 
 /* The envelope's id is the event's, or <event id>@<n> for revision n from 2 on. */
@@ -297,7 +289,7 @@ static bool check_canonical(struct event *ev, const struct canonical *c, struct 
     }
     if (ev->severity < 0 ? json_exists(c->severity) : !json_int(c->severity, &n) || n != ev->severity)
         return refuse(e, "centralseverity: not that of data.severity (absent for null)");
-    if (!check_geo(c->geo, e))
+    if (!check_geo(c, e))
         return false;
     if (json_kind(c->payload) != JSON_OBJECT)
         return refuse(e, "data.data: not an object");
@@ -333,38 +325,84 @@ static bool read_receipt(struct json stream, struct json sequence, uint64_t *out
     return true;
 }
 
+/* Puts a member into the table of its level. One that is there already, however its name is escaped, makes the event
+ * bad: two readers might take two different values. */
+static void place(struct level_members *level, struct json name, struct json value)
+{
+    const struct member *found = NULL;
+
+    for (size_t m = 0; m < level->count && !found; m++)
+        if (json_is(name, level->table[m].name, level->table[m].len))
+            found = &level->table[m];
+    if (!found && memchr(name.at, '\\', name.len))
+        for (size_t m = 0; m < level->count && !found; m++)
+            if (json_equals(name, level->table[m].name))
+                found = &level->table[m];
+    if (!found)
+        return;
+    if (json_exists(*found->value) && !level->twice)
+        level->twice = found->name;
+    *found->value = value;
+}
+
+static void on_member(void *closure, const struct json *names, int depth, struct json value)
+{
+    struct reading *r = closure;
+
+    if (depth == ENVELOPE && !r->attribute.text)
+        check_attribute(names[0], value, &r->attribute);
+    if (depth == ENVELOPE || (same_text(names[0], "data", 4) && (depth == EVENT || json_equals(names[1], "geo"))))
+        place(&r->levels[depth], names[depth], value);
+}
+
+static bool none_twice(const struct reading *r, enum level level, struct error *e)
+{
+    static const char *const where[LEVELS] = {"", "data.", "data.geo."};
+    const char *twice = r->levels[level].twice;
+
+    return !twice || error_set(e, CENTRAL_REJECTED, "%s%s: there twice", where[level], twice);
+}
+
 bool event_read(const char *text, size_t len, struct event *out, struct error *e)
 {
     struct event ev = {0};
     struct canonical c = {0};
     struct json specversion = {0}, time = {0}, content = {0}, raw_adapter = {0}, sequence = {0};
-    const struct member envelope[] = {{"specversion", &specversion},
-                                      {"id", &ev.id},
-                                      {"source", &ev.source},
-                                      {"type", &ev.type},
-                                      {"time", &time},
-                                      {"datacontenttype", &content},
-                                      {"centralschemaversion", &c.schema},
-                                      {"centralcategory", &ev.category},
-                                      {"centralseverity", &c.severity},
-                                      {"centralsubject", &ev.subject},
-                                      {"centralrevision", &c.revision},
-                                      {"centraladapter", &raw_adapter},
-                                      {"centraltag", &ev.tag},
-                                      {"centralstream", &ev.stream},
-                                      {"centralsequence", &sequence},
-                                      {"data", &ev.data}};
-    const struct member event[] = {{"id", &ev.event_id},      {"adapter", &ev.adapter},
-                                   {"category", &c.category}, {"time", &c.time},
-                                   {"expires", &c.expires},   {"severity", &c.event_severity},
-                                   {"geo", &c.geo},           {"data", &c.payload},
-                                   {"removes", &c.removes},   {"removes_revision", &c.removes_revision}};
+    const struct member envelope[] = {MEMBER("specversion", &specversion),
+                                      MEMBER("id", &ev.id),
+                                      MEMBER("source", &ev.source),
+                                      MEMBER("type", &ev.type),
+                                      MEMBER("time", &time),
+                                      MEMBER("datacontenttype", &content),
+                                      MEMBER("centralschemaversion", &c.schema),
+                                      MEMBER("centralcategory", &ev.category),
+                                      MEMBER("centralseverity", &c.severity),
+                                      MEMBER("centralsubject", &ev.subject),
+                                      MEMBER("centralrevision", &c.revision),
+                                      MEMBER("centraladapter", &raw_adapter),
+                                      MEMBER("centraltag", &ev.tag),
+                                      MEMBER("centralstream", &ev.stream),
+                                      MEMBER("centralsequence", &sequence),
+                                      MEMBER("data", &ev.data)};
+    const struct member event[] = {MEMBER("id", &ev.event_id),      MEMBER("adapter", &ev.adapter),
+                                   MEMBER("category", &c.category), MEMBER("time", &c.time),
+                                   MEMBER("expires", &c.expires),   MEMBER("severity", &c.event_severity),
+                                   MEMBER("geo", &c.geo),           MEMBER("data", &c.payload),
+                                   MEMBER("removes", &c.removes),   MEMBER("removes_revision", &c.removes_revision)};
+    const struct member geo[] = {MEMBER("centroid", &c.centroid), MEMBER("bbox", &c.bbox),
+                                 MEMBER("geometry", &c.geometry), MEMBER("regions", &c.regions),
+                                 MEMBER("primary_region", &c.primary_region)};
+    struct reading r = {.levels = {[ENVELOPE] = {envelope, sizeof envelope / sizeof *envelope, NULL},
+                                   [EVENT] = {event, sizeof event / sizeof *event, NULL},
+                                   [GEO] = {geo, sizeof geo / sizeof *geo, NULL}}};
 
-    if (!json_check(text, len, &ev.line, e))
-        return false;
-    if (json_kind(ev.line) != JSON_OBJECT)
-        return refuse(e, "not an event: no JSON object");
-    if (!spread(ev.line, envelope, sizeof envelope / sizeof *envelope, "", e) || !check_attributes(ev.line, e))
+    bool sound = json_check_seeing(text, len, &ev.line, on_member, &r, e);
+    if (sound && json_kind(ev.line) != JSON_OBJECT)
+        sound = refuse(e, "not an event: no JSON object");
+    sound = sound && none_twice(&r, ENVELOPE, e) &&
+            (!r.attribute.text || error_set(e, CENTRAL_REJECTED, "%s", r.attribute.text));
+    error_free(&r.attribute);
+    if (!sound)
         return false;
     /* A null attribute is an absent one. */
     for (size_t i = 0; i < sizeof envelope / sizeof *envelope; i++)
@@ -390,6 +428,8 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
     if (json_equals(ev.type, EVENT_TYPE_RAW)) {
         ev.kind = EVENT_RAW;
         ev.adapter = raw_adapter;
+        /* What upstream calls an id is not an event's. */
+        ev.event_id = json_absent;
         if (!adapter_ok(ev.adapter))
             return refuse(e, "centraladapter: no adapter's name");
         if (json_exists(ev.tag) && json_kind(ev.tag) != JSON_STRING)
@@ -397,7 +437,7 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
         *out = ev;
         return true;
     }
-    if (!spread(ev.data, event, sizeof event / sizeof *event, "data.", e))
+    if (!none_twice(&r, EVENT, e))
         return false;
     if (json_equals(ev.type, EVENT_TYPE_POLL) || json_equals(ev.type, EVENT_TYPE_REJECT)) {
         ev.kind = json_equals(ev.type, EVENT_TYPE_POLL) ? EVENT_POLL : EVENT_REJECT;
@@ -405,7 +445,7 @@ bool event_read(const char *text, size_t len, struct event *out, struct error *e
             return false;
     } else {
         ev.kind = EVENT_CANONICAL;
-        if (!check_canonical(&ev, &c, e))
+        if (!none_twice(&r, GEO, e) || !check_canonical(&ev, &c, e))
             return false;
     }
     *out = ev;

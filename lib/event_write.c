@@ -33,11 +33,10 @@ const char *event_source(void)
 
 static void put_time(struct buf *out, const char *name, int64_t time, enum clock_form form)
 {
-    struct buf text = {0};
-
-    clock_put(&text, time, form);
-    json_put_member_text(out, name, buf_text(&text));
-    buf_free(&text);
+    json_put_name(out, name);
+    buf_add_char(out, '"');
+    clock_put(out, time, form);
+    buf_add_char(out, '"');
 }
 
 /* Everything up to datacontenttype; the object stays open. */
@@ -85,8 +84,10 @@ void event_put(struct buf *out, const char *source, const struct event_parts *p)
         json_put_int(out, p->severity);
     else
         json_put_null(out);
-    json_put_member(out, "geo", p->geo);
-    json_put_member(out, "data", p->data);
+    json_put_name(out, "geo");
+    json_put_dense(out, p->geo);
+    json_put_name(out, "data");
+    json_put_dense(out, p->data);
     if (p->removes) {
         json_put_member_text(out, "removes", p->removes);
         json_put_member_int(out, "removes_revision", p->removes_revision);

@@ -1,6 +1,5 @@
 #include "central/json.h"
 
-#include <ctype.h>
 #include <endian.h>
 #include <float.h>
 #include <inttypes.h>
@@ -18,6 +17,10 @@
 struct check {
     const char *start, *at, *end;
     const char *why;
+    /* json_check_seeing */
+    json_seen *seen;
+    void *closure;
+    struct json names[JSON_SEEN_DEPTH];
 };
 
 static bool fail(struct check *c, const char *why)
@@ -39,25 +42,37 @@ static const char *skip_blanks(const char *at, const char *end)
     return at;
 }
 
-#define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
+/* Sixteen bytes are looked at at once. In found every byte that was looked for is all ones, every other zero. */
+typedef signed char block __attribute__((vector_size(16)));
+
+static inline block load(const char *at)
+{
+    block b;
+
+    memcpy(&b, at, sizeof b);
+    return b;
+}
+
+/* The place of the first byte found, 16 if there is none. */
+static inline size_t first(block found)
+{
+    uint64_t halves[2];
+
+    memcpy(halves, &found, sizeof halves);
+    return halves[0]   ? (size_t)__builtin_ctzll(le64toh(halves[0])) / 8
+           : halves[1] ? (size_t)__builtin_ctzll(le64toh(halves[1])) / 8 + 8
+                       : 16;
+}
 
 /* The first byte from at on that is not plain in a string - a quote, a backslash, a control character or one beyond
- * ASCII - or end. Eight bytes are looked at at once. */
+ * ASCII, which is negative here - or end. */
 static const char *skip_plain(const char *at, const char *end)
 {
-    for (; end - at >= 8; at += 8) {
-        uint64_t w;
-        memcpy(&w, at, 8);
-        w = le64toh(w);
-        uint64_t quote = w ^ EACH_BYTE('"'), slash = w ^ EACH_BYTE('\\');
-        /* A byte's high bit is set in these if the byte is zero (quote, slash) or below 0x20. A borrow may set one too
-         * many, but only above one that is right, and the lowest is the one that counts. */
-        uint64_t found = (quote - EACH_BYTE(1)) & ~quote;
-        found |= (slash - EACH_BYTE(1)) & ~slash;
-        found |= (w - EACH_BYTE(0x20)) & ~w;
-        found = (found | w) & EACH_BYTE(0x80);
-        if (found)
-            return at + __builtin_ctzll(found) / 8;
+    for (; end - at >= 16; at += 16) {
+        block b = load(at);
+        size_t n = first((b == '"') | (b == '\\') | (b < 0x20));
+        if (n < 16)
+            return at + n;
     }
     while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
         at++;
@@ -123,11 +138,17 @@ static bool check_string(struct check *c)
     }
 }
 
+/* isdigit() looks the locale up each time. */
+static bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
 static bool check_digits(struct check *c)
 {
-    if (c->at >= c->end || !isdigit((unsigned char)*c->at))
+    if (c->at >= c->end || !is_digit(*c->at))
         return fail(c, "malformed number");
-    while (c->at < c->end && isdigit((unsigned char)*c->at))
+    while (c->at < c->end && is_digit(*c->at))
         c->at++;
     return true;
 }
@@ -138,7 +159,7 @@ static bool check_number(struct check *c)
         c->at++;
     if (c->at < c->end && *c->at == '0') {
         c->at++;
-        if (c->at < c->end && isdigit((unsigned char)*c->at))
+        if (c->at < c->end && is_digit(*c->at))
             return fail(c, "number with a leading zero");
     } else if (!check_digits(c)) {
         return false;
@@ -173,24 +194,34 @@ static bool check_members(struct check *c, int depth, char close)
 {
     if (depth >= JSON_MAX_DEPTH)
         return fail(c, "nested too deep");
+    /* What stands in an array has no name. */
+    if (close == ']' && depth < JSON_SEEN_DEPTH)
+        c->names[depth] = json_absent;
     c->at = skip_blanks(c->at + 1, c->end);
     if (c->at < c->end && *c->at == close) {
         c->at++;
         return true;
     }
+    const bool seen = c->seen && depth < JSON_SEEN_DEPTH && close == '}';
     for (;;) {
+        const char *start = c->at;
         if (close == '}') {
             if (c->at >= c->end || *c->at != '"')
                 return fail(c, c->at >= c->end ? "text ends inside an object" : "expected a member's name");
             if (!check_string(c))
                 return false;
+            if (seen)
+                c->names[depth] = (struct json){start, (size_t)(c->at - start)};
             c->at = skip_blanks(c->at, c->end);
             if (c->at >= c->end || *c->at != ':')
                 return fail(c, c->at >= c->end ? "text ends inside an object" : "expected ':'");
             c->at = skip_blanks(c->at + 1, c->end);
         }
+        start = c->at;
         if (!check_value(c, depth + 1))
             return false;
+        if (seen)
+            c->seen(c->closure, c->names, depth, (struct json){start, (size_t)(c->at - start)});
         c->at = skip_blanks(c->at, c->end);
         if (c->at >= c->end)
             return fail(c, close == '}' ? "text ends inside an object" : "text ends inside an array");
@@ -222,7 +253,7 @@ static bool check_value(struct check *c, int depth)
     case 'n':
         return check_word(c, "null");
     default:
-        if (*c->at == '-' || isdigit((unsigned char)*c->at))
+        if (*c->at == '-' || is_digit(*c->at))
             return check_number(c);
         return fail(c, "expected a JSON value");
     }
@@ -230,7 +261,13 @@ static bool check_value(struct check *c, int depth)
 
 bool json_check(const char *text, size_t len, struct json *out, struct error *e)
 {
-    struct check c = {.start = text, .at = skip_blanks(text, text + len), .end = text + len};
+    return json_check_seeing(text, len, out, NULL, NULL, e);
+}
+
+bool json_check_seeing(const char *text, size_t len, struct json *out, json_seen *seen, void *closure, struct error *e)
+{
+    struct check c = {
+        .start = text, .at = skip_blanks(text, text + len), .end = text + len, .seen = seen, .closure = closure};
     const char *value = c.at;
 
     if (c.at == c.end)
@@ -264,38 +301,42 @@ static const char *skip_string(const char *at, const char *end)
     }
 }
 
+/* The first quote or bracket from at on, or end. Brackets of a kind differ in one bit. */
+static const char *skip_to_structure(const char *at, const char *end)
+{
+    for (; end - at >= 16; at += 16) {
+        block b = load(at), curly = b | 0x20;
+        size_t n = first((b == '"') | (curly == '{') | (curly == '}'));
+        if (n < 16)
+            return at + n;
+    }
+    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
+        at++;
+    return at;
+}
+
 static const char *skip_value(const char *at, const char *end)
 {
     int depth = 0;
 
-    do {
-        switch (*at) {
-        case '"':
+    if (*at == '"')
+        return skip_string(at, end);
+    if (*at != '{' && *at != '[') {
+        while (at < end && *at != ',' && *at != '}' && *at != ']' && !is_blank(*at))
+            at++;
+        return at;
+    }
+    while (at < end) {
+        if (*at == '"') {
             at = skip_string(at, end);
-            break;
-        case '{':
-        case '[':
-            depth++;
+        } else {
+            depth += *at == '{' || *at == '[' ? 1 : -1;
             at++;
-            break;
-        case '}':
-        case ']':
-            depth--;
-            at++;
-            break;
-        case ',':
-        case ':':
-        case ' ':
-        case '\n':
-        case '\r':
-        case '\t':
-            at++;
-            break;
-        default:
-            while (at < end && *at != ',' && *at != '}' && *at != ']' && !is_blank(*at))
-                at++;
+            if (!depth)
+                return at;
         }
-    } while (depth && at < end);
+        at = skip_to_structure(at, end);
+    }
     return at;
 }
 
@@ -364,12 +405,12 @@ bool json_next(struct json_iter *i, struct json *name, struct json *value)
 
 bool json_equals(struct json v, const char *text)
 {
-    size_t n = strlen(text);
-
-    if (json_kind(v) != JSON_STRING)
+    /* Mostly it is another name, and its first byte says so. */
+    if (json_kind(v) != JSON_STRING || (*text && v.at[1] != *text && v.at[1] != '\\'))
         return false;
+    size_t n = strlen(text);
     if (!memchr(v.at, '\\', v.len))
-        return v.len == n + 2 && memcmp(v.at + 1, text, n) == 0;
+        return json_is(v, text, n);
     struct buf decoded = {0};
     json_decode(v, &decoded);
     bool equal = decoded.len == n && memcmp(decoded.data, text, n) == 0;
@@ -559,12 +600,45 @@ bool json_int(struct json v, int64_t *out)
     return true;
 }
 
+/* Powers of ten that a double holds exactly. */
+static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+/* So many digits are an integer that a double holds exactly. */
+#define EXACT_DIGITS 15
+
+/* A number without exponent and of few digits, as nearly all are: an exact integer divided by an exact power of ten
+ * is rounded once, so it is what strtod gives (W. D. Clinger, How to read floating point numbers accurately). */
+static bool plain_double(struct json v, double *out)
+{
+    const char *at = v.at, *end = v.at + v.len;
+    int64_t n = 0;
+    size_t digits = 0, decimals = 0;
+    bool negative = *at == '-', point = false;
+
+    for (at += negative; at < end; at++) {
+        if (*at == '.') {
+            point = true;
+        } else if (is_digit(*at) && digits < EXACT_DIGITS) {
+            n = n * 10 + (*at - '0');
+            digits++;
+            decimals += point;
+        } else {
+            return false;
+        }
+    }
+    double d = (double)n / exact_powers[decimals];
+    *out = negative ? -d : d;
+    return true;
+}
+
 bool json_double(struct json v, double *out)
 {
     char small[64];
 
     if (json_kind(v) != JSON_NUMBER)
         return false;
+    if (plain_double(v, out))
+        return true;
     /* strtod wants a NUL; a number that long is copied once more. */
     char *text = v.len < sizeof small ? small : mem_alloc(v.len + 1);
     memcpy(text, v.at, v.len);
@@ -740,7 +814,7 @@ static void comma(struct buf *out)
         return;
     char last = out->data[out->len - 1];
     /* The last byte of a finished value: closing bracket or quote, a digit, or the end of true, false and null. */
-    if (last == '}' || last == ']' || last == '"' || isalnum((unsigned char)last))
+    if (last == '}' || last == ']' || last == '"' || is_digit(last) || (last >= 'a' && last <= 'z'))
         buf_add_char(out, ',');
 }
 
@@ -766,8 +840,12 @@ void json_put_string(struct buf *out, const char *text, size_t len)
     const char *at = text, *end = text + len;
 
     comma(out);
-    buf_reserve(out, len + 2);
-    buf_add_char(out, '"');
+    char *to = buf_reserve(out, len + 2);
+    at = skip_plain(text, end);
+    *to++ = '"';
+    if (at > text)
+        memcpy(to, text, (size_t)(at - text));
+    out->len += (size_t)(at - text) + 1;
     while (at < end) {
         const char *plain = at;
         at = skip_plain(at, end);
@@ -804,10 +882,57 @@ void json_put_text(struct buf *out, const char *text)
         json_put_null(out);
 }
 
+/* Puts n's digits before end, at least so many; returns where they begin. */
+static char *put_digits(char *end, uint64_t n, int least)
+{
+    char *at = end;
+
+    for (; n || end - at < least; n /= 10)
+        *--at = (char)('0' + n % 10);
+    return at;
+}
+
 void json_put_int(struct buf *out, int64_t n)
 {
+    char text[24], *end = text + sizeof text, *at;
+
     comma(out);
-    buf_add_format(out, "%" PRId64, n);
+    /* The smallest has no positive twin among the signed. */
+    at = put_digits(end, n < 0 ? 0 - (uint64_t)n : (uint64_t)n, 1);
+    if (n < 0)
+        *--at = '-';
+    buf_add(out, at, (size_t)(end - at));
+}
+
+/* A double that is n / 10^decimals to the last bit, n of at most EXACT_DIGITS digits, written so. The fewest decimals
+ * that do are found first. */
+static bool put_plain_double(struct buf *out, double d)
+{
+    const double a = fabs(d);
+    char text[48], *end = text + sizeof text, *at;
+
+    /* Where %g would write an exponent it shall. */
+    if (a >= exact_powers[EXACT_DIGITS] || (a < 1e-4 && a > 0))
+        return false;
+    for (int decimals = 0; decimals <= EXACT_DIGITS; decimals++) {
+        double scaled = nearbyint(a * exact_powers[decimals]);
+        if (scaled >= exact_powers[EXACT_DIGITS])
+            return false;
+        if (scaled / exact_powers[decimals] != a)
+            continue;
+        uint64_t n = (uint64_t)scaled, unit = (uint64_t)exact_powers[decimals];
+        at = end;
+        if (decimals) {
+            at = put_digits(at, n % unit, decimals);
+            *--at = '.';
+        }
+        at = put_digits(at, n / unit, 1);
+        if (signbit(d))
+            *--at = '-';
+        buf_add(out, at, (size_t)(end - at));
+        return true;
+    }
+    return false;
 }
 
 void json_put_double(struct buf *out, double d)
@@ -819,6 +944,8 @@ void json_put_double(struct buf *out, double d)
         return;
     }
     comma(out);
+    if (put_plain_double(out, d))
+        return;
     /* 15 digits always survive, and zeros at their end are not written; the very small have fewer than 15. */
     for (int digits = fabs(d) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, d);
@@ -840,25 +967,49 @@ void json_put_null(struct buf *out)
     buf_add_text(out, "null");
 }
 
-void json_put(struct buf *out, struct json v)
+void json_put_dense(struct buf *out, struct json v)
 {
     if (!json_exists(v)) {
         json_put_null(out);
         return;
     }
     comma(out);
+    buf_add(out, v.at, v.len);
+}
+
+/* The first quote or blank from at on, or end. Outside strings sound text has no other byte up to 0x20 than blanks. */
+static const char *skip_dense(const char *at, const char *end)
+{
+    for (; end - at >= 16; at += 16) {
+        block b = load(at);
+        size_t n = first((b == '"') | (b <= 0x20));
+        if (n < 16)
+            return at + n;
+    }
+    while (at < end && *at != '"' && !is_blank(*at))
+        at++;
+    return at;
+}
+
+void json_put(struct buf *out, struct json v)
+{
+    if (!json_exists(v)) {
+        json_put_null(out);
+        return;
+    }
+    if (*v.at != '{' && *v.at != '[') {
+        json_put_dense(out, v);
+        return;
+    }
+    comma(out);
     char *to = buf_reserve(out, v.len), *start = to;
     for (const char *at = v.at, *end = v.at + v.len; at < end;) {
-        if (*at == '"') {
-            const char *behind = skip_string(at, end);
-            memcpy(to, at, (size_t)(behind - at));
-            to += behind - at;
-            at = behind;
-        } else {
-            if (!is_blank(*at))
-                *to++ = *at;
+        const char *behind = *at == '"' ? skip_string(at, end) : skip_dense(at, end);
+        memcpy(to, at, (size_t)(behind - at));
+        to += behind - at;
+        at = behind;
+        while (at < end && is_blank(*at))
             at++;
-        }
     }
     out->len += (size_t)(to - start);
     buf_text(out);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "central/buf.h"
 #include "central/error.h"
 
@@ -32,6 +33,14 @@ enum json_kind { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_
  * space around it at most, nested at most JSON_MAX_DEPTH deep. Sets out to the value. On failure e says what and at
  * which byte; its status is CENTRAL_REJECTED. */
 bool json_check(const char *text, size_t len, struct json *out, struct error *e);
+
+/* The same, and on the way tells each member that stands less than JSON_SEEN_DEPTH deep: names[depth] is its name,
+ * those before it are the names of what it stands in (the outermost value has none; where that is an element of an
+ * array, "not there"). What stands in a value is told before the value itself. All of it counts only when the whole
+ * text is sound. */
+#define JSON_SEEN_DEPTH 3
+typedef void json_seen(void *closure, const struct json *names, int depth, struct json value);
+bool json_check_seeing(const char *text, size_t len, struct json *out, json_seen *seen, void *closure, struct error *e);
 
 enum json_kind json_kind(struct json v);
 static inline bool json_exists(struct json v)
@@ -64,6 +73,12 @@ bool json_decode(struct json v, struct buf *out);
 /* The decoded string as a new C string, NULL when v is no string or has a NUL character in it; the caller frees. */
 char *json_string(struct json v);
 bool json_equals(struct json v, const char *text);
+/* The same for a string known to be one, of text with that length, but only as it stands: one with escapes is another.
+ */
+static inline bool json_is(struct json v, const char *text, size_t len)
+{
+    return v.len == len + 2 && memcmp(v.at + 1, text, len) == 0;
+}
 /* A number that is an integer in range, however written (1e3, 5.0); false else. */
 bool json_int(struct json v, int64_t *out);
 bool json_double(struct json v, double *out);
@@ -97,6 +112,8 @@ void json_put_bool(struct buf *out, bool b);
 void json_put_null(struct buf *out);
 /* v without the white space between its tokens; all bytes that mean something are kept. "Not there" gives null. */
 void json_put(struct buf *out, struct json v);
+/* v as it stands: for what was put by these functions and so has no white space to leave out. */
+void json_put_dense(struct buf *out, struct json v);
 /* A member in one call. */
 void json_put_member_text(struct buf *out, const char *name, const char *text);
 void json_put_member_int(struct buf *out, const char *name, int64_t n);
