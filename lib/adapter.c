@@ -21,6 +21,7 @@ static const char dispatch[] = "\n"
                                "input as $c | if $c.op == \"event\" then event\n"
                                "elif $c.op == \"paths\" then path(items)\n"
                                "elif $c.op == \"values\" then items\n"
+                               "elif $c.op == \"uses\" then path(uses)\n"
                                "elif $c.op == \"about\" then about\n"
                                "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
                                "elif $c.op == \"follow\" then [follow]\n"
@@ -38,7 +39,15 @@ struct adapter {
     struct json about, settings;
     struct geo *geo;
     struct mapping_region region;
+    struct value_record record; /* at hand */
+    struct value_part uses;     /* what `event` looks at of a record */
+    bool whole;                 /* it is given all the same */
+    /* what the context was last set to */
+    char *url, *tag;
+    int64_t fetched;
 };
+
+static const struct value_record no_record;
 
 /* --- finding -------------------------------------------------------------------------------------------------------
  */
@@ -189,13 +198,27 @@ static void set_context(struct adapter *a, const char *name, jv value)
     a->context = jv_object_set(a->context, jv_string(name), value);
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static void set_context_at(struct adapter *a, const struct adapter_context *c)
 {
     struct json tag;
 
+    /* Mostly the records of one answer follow each other. */
+    if (a->fetched == c->fetched && same(a->url, c->url) && same(a->tag, c->tag))
+        return;
     set_context(a, "url", c->url ? jv_string(c->url) : jv_null());
     set_context(a, "fetched", jv_number((double)c->fetched / CLOCK_SECOND));
-    set_context(a, "tag", c->tag && json_check(c->tag, strlen(c->tag), &tag, NULL) ? value_parse(tag) : jv_null());
+    set_context(a, "tag",
+                c->tag && json_check(c->tag, strlen(c->tag), &tag, NULL) ? value_parse(tag, NULL) : jv_null());
+    free(a->url);
+    free(a->tag);
+    a->url = c->url ? mem_string(c->url) : NULL;
+    a->tag = c->tag ? mem_string(c->tag) : NULL;
+    a->fetched = c->fetched;
 }
 
 /* Starts an operation on input, which is taken. */
@@ -242,7 +265,7 @@ static bool once(struct adapter *a, const char *op, jv input, struct buf *out, s
         error_free(&failed);
         return false;
     }
-    bool ok = value_put(out, result, json_absent, e) || error_prefix(e, "%s: %s", a->file, op);
+    bool ok = value_put(out, result, &no_record, e) || error_prefix(e, "%s: %s", a->file, op);
     jv_free(result);
     return ok;
 }
@@ -315,7 +338,7 @@ static bool read_settings(struct adapter *a, const char *path, struct error *e)
     json_end(&a->settings_text, '}');
     ok = ok && json_check(a->settings_text.data, a->settings_text.len, &a->settings, e);
     if (ok) {
-        set_context(a, "settings", value_parse(a->settings));
+        set_context(a, "settings", value_parse(a->settings, NULL));
         ok = mapping_region_read(a->geo, json_get(a->settings, "region"), &a->region, e) ||
              error_prefix(e, "%s: region", path);
         double box[4];
@@ -328,13 +351,33 @@ static bool read_settings(struct adapter *a, const char *path, struct error *e)
     return ok;
 }
 
+/* The paths of `uses`: what a path expression names needs no record to be named. */
+static bool read_uses(struct adapter *a, struct error *e)
+{
+    struct error failed = {0};
+    jv path = jv_invalid();
+
+    for (start(a, "uses", jv_null()); next(a, &path, &failed); jv_free(path))
+        value_parts_add(&a->uses, path);
+    if (!failed.text)
+        return true;
+    error_set(e, CENTRAL_CONFIG, "%s: uses: %s", a->file, failed.text);
+    error_free(&failed);
+    return false;
+}
+
+void adapter_give_whole(struct adapter *a, bool whole)
+{
+    a->whole = whole;
+}
+
 static bool load(struct adapter *a, const char *settings, struct error *e)
 {
     if (!compile(a, e) || !once(a, "about", jv_null(), &a->about_text, e))
         return false;
     if (!json_check(a->about_text.data, a->about_text.len, &a->about, e) || json_kind(a->about) != JSON_OBJECT)
         return error_set(e, CENTRAL_CONFIG, "%s: about: not an object", a->file);
-    return read_settings(a, settings, e);
+    return read_uses(a, e) && read_settings(a, settings, e);
 }
 
 struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e)
@@ -387,10 +430,14 @@ void adapter_close(struct adapter *a)
     if (a->jq)
         jq_teardown(&a->jq);
     mapping_region_free(a->geo, &a->region);
+    value_parts_free(&a->uses);
+    value_record_free(&a->record);
     geo_close(a->geo);
     buf_free(&a->messages);
     buf_free(&a->about_text);
     buf_free(&a->settings_text);
+    free(a->url);
+    free(a->tag);
     free(a->name);
     free(a->file);
     free(a);
@@ -441,9 +488,9 @@ bool adapter_requests(struct adapter *a, const char *key, const char *state, int
         jv_free(input);
         return error_prefix(e, "state of %s", a->name);
     }
-    input = jv_object_set(input, jv_string("settings"), value_parse(a->settings));
+    input = jv_object_set(input, jv_string("settings"), value_parse(a->settings, NULL));
     input = jv_object_set(input, jv_string("key"), key ? jv_string(key) : jv_null());
-    input = jv_object_set(input, jv_string("state"), value_parse(checked));
+    input = jv_object_set(input, jv_string("state"), value_parse(checked, NULL));
     input = jv_object_set(input, jv_string("now"), jv_number((double)now / CLOCK_SECOND));
     return once(a, "requests", input, out, e);
 }
@@ -451,19 +498,15 @@ bool adapter_requests(struct adapter *a, const char *key, const char *state, int
 bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, struct error *e)
 {
     struct error failed = {0};
-    jv result = jv_invalid(), parsed = value_parse(answer);
+    jv result = jv_invalid();
 
-    if (!jv_is_valid(parsed)) {
-        jv_free(parsed);
-        return error_set(e, CENTRAL_REJECTED, "libjq cannot read the answer");
-    }
-    start(a, "follow", parsed);
+    start(a, "follow", value_parse(answer, NULL));
     if (!next(a, &result, &failed)) {
         error_set(e, CENTRAL_REJECTED, "%s", failed.text ? failed.text : "follow gives nothing");
         error_free(&failed);
         return false;
     }
-    bool ok = value_put(out, result, answer, e);
+    bool ok = value_put(out, result, &(struct value_record){.whole = answer}, e);
     jv_free(result);
     return ok;
 }
@@ -507,7 +550,7 @@ static bool collect_values(struct adapter *a, struct json answer, jv parsed, str
     for (start(a, "values", parsed); next(a, &value, e);) {
         buf_add_char(&r->made, '\n');
         size_t from = r->made.len;
-        bool ok = value_put(&r->made, value, answer, e);
+        bool ok = value_put(&r->made, value, &(struct value_record){.whole = answer}, e);
         jv_free(value);
         if (!ok)
             return false;
@@ -526,11 +569,7 @@ bool adapter_items(struct adapter *a, struct json answer, const struct adapter_c
     struct error failed = {0};
 
     set_context_at(a, c);
-    jv parsed = value_parse(answer);
-    if (!jv_is_valid(parsed)) {
-        jv_free(parsed);
-        return error_set(e, CENTRAL_REJECTED, "libjq cannot read the answer");
-    }
+    jv parsed = value_parse(answer, NULL);
     bool ok = collect_paths(a, answer, jv_copy(parsed), &r, &failed);
     if (!ok && strncmp(failed.text, no_path, sizeof no_path - 1) == 0) {
         /* The adapter makes its records; they are not the answer's own bytes. */
@@ -561,15 +600,11 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
     jv result = jv_invalid();
 
     set_context_at(a, c);
-    jv parsed = value_parse(record);
-    if (!jv_is_valid(parsed)) {
-        jv_free(parsed);
-        counts->rejected++;
-        return s->reject(s->closure, "libjq cannot read the record") || error_set(e, CENTRAL_IO, "cannot write");
-    }
+    value_record_read(&a->record, record);
+    jv parsed = value_parse_record(&a->record, a->whole ? NULL : &a->uses);
     for (start(a, "event", parsed); go_on && next(a, &result, &failed); results++) {
         buf_clear(&line);
-        switch (mapping_event(a->geo, &a->region, a->name, result, record, &line, &failed)) {
+        switch (mapping_event(a->geo, &a->region, a->name, result, &a->record, &line, &failed)) {
         case ADAPTER_EVENT:
             counts->events++;
             go_on = s->event(s->closure, line.data, line.len);
@@ -613,7 +648,7 @@ bool adapter_removed(struct adapter *a, const char *last, const char *reason, in
         return error_prefix(e, "what a removal needs");
     }
     clock_put(&time, now, CLOCK_OFFSET);
-    input = jv_object_set(input, jv_string("last"), value_parse(v));
+    input = jv_object_set(input, jv_string("last"), value_parse(v, NULL));
     input = jv_object_set(input, jv_string("reason"), jv_string(reason));
     input = jv_object_set(input, jv_string("now"), jv_string(buf_text(&time)));
     buf_free(&time);
@@ -623,7 +658,7 @@ bool adapter_removed(struct adapter *a, const char *last, const char *reason, in
         error_free(&failed);
         return false;
     }
-    bool ok = mapping_event(a->geo, &everywhere, a->name, result, json_absent, line, e) == ADAPTER_EVENT;
+    bool ok = mapping_event(a->geo, &everywhere, a->name, result, &no_record, line, e) == ADAPTER_EVENT;
     jv_free(result);
     return ok || error_prefix(e, "removed");
 }

@@ -7,6 +7,7 @@
 #include "central/clock.h"
 #include "central/event.h"
 #include "central/mem.h"
+#include "central/region.h"
 #include "central/value.h"
 
 /* Beyond this many milliseconds a number is no time (year 9999). */
@@ -111,9 +112,9 @@ static bool inside(struct geo *g, const struct mapping_region *r, const struct g
 /* What is collected on the way; everything is freed at one exit. */
 struct work {
     struct geo *g;
-    struct json record;
+    const struct value_record *record;
     struct event_parts parts;
-    struct buf id, subject, geo, data, removes;
+    struct buf id, category, subject, geo, data, removes;
     char **regions;
     size_t region_count;
     struct geo_shape *shape;
@@ -130,7 +131,7 @@ static bool text(jv v, struct buf *out)
     if (jv_get_kind(v) == JV_KIND_STRING)
         buf_add(out, jv_string_value(v), (size_t)jv_string_length_bytes(jv_copy(v)));
     else if (jv_get_kind(v) == JV_KIND_NUMBER)
-        return value_put(out, v, json_absent, NULL);
+        return value_put(out, v, &(struct value_record){0}, NULL);
     else
         return false;
     return true;
@@ -140,7 +141,9 @@ static bool text(jv v, struct buf *out)
  * round() does, whose ids these are. */
 static bool put_rounded(jv token, struct buf *out)
 {
-    jv number = value_get(token, "central:round"), digits = value_get(token, "digits");
+    jv number, digits;
+
+    value_members(token, (const struct value_member[]){{"central:round", &number}, {"digits", &digits}}, 2);
 
     if (jv_get_kind(number) != JV_KIND_NUMBER || jv_get_kind(digits) != JV_KIND_NUMBER)
         return false;
@@ -189,26 +192,72 @@ static bool time_of(jv v, bool *there, int64_t *out, const char *name, struct er
     return false;
 }
 
-static bool read_subject(struct work *w, jv subject, struct error *e)
+/* Without all but letters, digits and blanks. */
+static void keep_letters(struct buf *word)
 {
-    if (!jv_is_valid(subject) || jv_get_kind(subject) == JV_KIND_NULL) {
-        buf_add_format(&w->subject, "central.%s", w->parts.category);
-        return true;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < word->len; i++) {
+        char c = word->data[i], small = (char)(c | 0x20);
+        if (c == ' ' || (c >= '0' && c <= '9') || (small >= 'a' && small <= 'z'))
+            word->data[kept++] = c;
     }
-    if (jv_get_kind(subject) == JV_KIND_STRING)
-        return text(subject, &w->subject);
-    if (jv_get_kind(subject) != JV_KIND_ARRAY)
-        return refuse(e, "subject: neither a string nor an array of tokens");
-    buf_add_text(&w->subject, "central");
-    for (int i = 0, n = jv_array_length(jv_copy(subject)); i < n; i++) {
-        jv token = jv_array_get(jv_copy(subject), i);
-        struct buf word = {0};
-        buf_add_char(&w->subject, '.');
-        text(token, &word); /* null and the like become "unknown" */
-        event_put_token(&w->subject, buf_text(&word), word.len);
-        buf_free(&word);
+    word->len = kept;
+}
+
+/* Each token brought to the form that subjects have, joined by dots. {"central:region": ...} stands for those of the
+ * primary region, {"central:letters": text} for the text's letters, digits and blanks. */
+static void put_tokens(const struct work *w, jv list, struct buf *out)
+{
+    struct buf word = {0};
+
+    for (int i = 0, n = jv_array_length(jv_copy(list)); i < n; i++) {
+        jv token = jv_array_get(jv_copy(list), i);
+        buf_clear(&word);
+        if (out->len)
+            buf_add_char(out, '.');
+        jv letters = value_get(token, "central:letters");
+        if (jv_get_kind(token) == JV_KIND_OBJECT && !jv_is_valid(letters)) {
+            region_put_tokens(out, w->region_count ? w->regions[0] : NULL);
+        } else {
+            text(jv_is_valid(letters) ? letters : token, &word); /* null and the like become "unknown" */
+            if (jv_is_valid(letters))
+                keep_letters(&word);
+            event_put_token(out, buf_text(&word), word.len);
+        }
         jv_free(token);
     }
+    buf_free(&word);
+}
+
+static bool read_category(struct work *w, jv category, struct error *e)
+{
+    if (jv_get_kind(category) == JV_KIND_STRING)
+        text(category, &w->category);
+    else if (jv_get_kind(category) == JV_KIND_ARRAY)
+        put_tokens(w, category, &w->category);
+    if (!w->category.len)
+        return refuse(e, "category: missing");
+    w->parts.category = buf_text(&w->category);
+    return true;
+}
+
+static bool read_subject(struct work *w, jv subject, struct error *e)
+{
+    bool none = !jv_is_valid(subject) || jv_get_kind(subject) == JV_KIND_NULL;
+
+    if (jv_get_kind(subject) == JV_KIND_STRING) {
+        text(subject, &w->subject);
+    } else {
+        buf_add_text(&w->subject, "central");
+        if (jv_get_kind(subject) == JV_KIND_ARRAY)
+            put_tokens(w, subject, &w->subject);
+        else if (none)
+            buf_add_format(&w->subject, ".%s", w->parts.category);
+        else
+            return refuse(e, "subject: neither a string nor an array of tokens");
+    }
+    w->parts.subject = buf_text(&w->subject);
     return true;
 }
 
@@ -217,21 +266,71 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void add_region(struct work *w, char *name)
+{
+    w->regions = mem_resize(w->regions, (w->region_count + 1) * sizeof *w->regions);
+    w->regions[w->region_count++] = name;
+}
+
+/* The names of codes that region.h knows. What is none is no region. */
+static void add_codes(struct work *w, jv codes, bool (*put)(struct buf *, const char *, size_t))
+{
+    struct buf name = {0};
+
+    for (int i = 0, n = jv_get_kind(codes) == JV_KIND_ARRAY ? jv_array_length(jv_copy(codes)) : 0; i < n; i++) {
+        jv code = jv_array_get(jv_copy(codes), i);
+        buf_clear(&name);
+        if (jv_get_kind(code) == JV_KIND_STRING && put(&name, jv_string_value(code), strlen(jv_string_value(code))))
+            add_region(w, mem_string(buf_text(&name)));
+        jv_free(code);
+    }
+    buf_free(&name);
+}
+
+/* Parts as one name: in capitals, blanks as _, joined by -. */
+static void add_joined(struct work *w, jv parts)
+{
+    struct buf name = {0};
+
+    for (int i = 0, n = jv_array_length(jv_copy(parts)); i < n; i++) {
+        jv part = jv_array_get(jv_copy(parts), i);
+        size_t from = name.len + (i > 0);
+        if (i)
+            buf_add_char(&name, '-');
+        text(part, &name);
+        for (size_t at = from; at < name.len; at++) {
+            char c = name.data[at];
+            name.data[at] = (char)(c == ' ' ? '_' : c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+        }
+        jv_free(part);
+    }
+    add_region(w, mem_string(buf_text(&name)));
+    buf_free(&name);
+}
+
 static bool read_regions(struct work *w, jv list, struct error *e)
 {
+    jv same, ugc;
+
     if (!jv_is_valid(list) || jv_get_kind(list) == JV_KIND_NULL)
         return true;
-    if (jv_get_kind(list) != JV_KIND_ARRAY)
-        return refuse(e, "geo.regions: not an array");
-    int n = jv_array_length(jv_copy(list));
-    w->regions = mem_alloc_array((size_t)n + 1, sizeof *w->regions);
-    for (int i = 0; i < n; i++) {
+    if (jv_get_kind(list) == JV_KIND_OBJECT) {
+        value_members(list, (const struct value_member[]){{"same", &same}, {"ugc", &ugc}}, 2);
+        add_codes(w, same, region_put_same);
+        add_codes(w, ugc, region_put_ugc);
+    } else if (jv_get_kind(list) != JV_KIND_ARRAY) {
+        return refuse(e, "geo.regions: neither an array nor {same, ugc}");
+    }
+    for (int i = 0, n = jv_get_kind(list) == JV_KIND_ARRAY ? jv_array_length(jv_copy(list)) : 0; i < n; i++) {
         jv region = jv_array_get(jv_copy(list), i);
         if (jv_get_kind(region) == JV_KIND_STRING && *jv_string_value(region))
-            w->regions[w->region_count++] = mem_string(jv_string_value(region));
+            add_region(w, mem_string(jv_string_value(region)));
+        else if (jv_get_kind(region) == JV_KIND_ARRAY)
+            add_joined(w, region);
         jv_free(region);
     }
-    qsort(w->regions, w->region_count, sizeof *w->regions, compare_text);
+    if (w->region_count > 1)
+        qsort(w->regions, w->region_count, sizeof *w->regions, compare_text);
     size_t kept = 0;
     for (size_t i = 0; i < w->region_count; i++) {
         if (kept && strcmp(w->regions[kept - 1], w->regions[i]) == 0)
@@ -286,7 +385,9 @@ static bool four(jv v, double box[4])
 /* Writes geo (contract §2) and leaves the shape for the region. */
 static bool put_geo(struct work *w, jv geo, struct error *e)
 {
-    jv how = value_get(geo, "centroid"), point = value_get(geo, "point");
+    jv how, point, kept, corners;
+    const struct value_member table[] = {
+        {"centroid", &how}, {"point", &point}, {"geometry", &kept}, {"bbox", &corners}};
     struct buf geometry = {0};
     struct json shape_text = {0};
     double center[2], box[4];
@@ -294,11 +395,9 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
 
     if (jv_is_valid(geo) && jv_get_kind(geo) != JV_KIND_OBJECT && jv_get_kind(geo) != JV_KIND_NULL)
         return refuse(e, "geo: not an object");
-    if (!read_regions(w, value_get(geo, "regions"), e))
-        return false;
-    jv kept = value_get(geo, "geometry");
-    if (jv_is_valid(kept) && jv_get_kind(kept) != JV_KIND_NULL)
-        ok = value_put(&geometry, kept, w->record, e) && json_check(geometry.data, geometry.len, &shape_text, e);
+    value_members(geo, table, sizeof table / sizeof *table);
+    if (jv_is_valid(kept) && jv_get_kind(kept) != JV_KIND_NULL && (ok = value_put(&geometry, kept, w->record, e)))
+        shape_text = (struct json){geometry.data, geometry.len};
     if (ok && pair(point, &center[0], &center[1])) {
         has_center = has_box = true;
         box[0] = box[2] = center[0];
@@ -318,7 +417,7 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
             has_box = geo_bbox(w->g, shape, box);
         }
     }
-    has_box = four(value_get(geo, "bbox"), box) || has_box;
+    has_box = four(corners, box) || has_box;
     if (ok) {
         json_begin(&w->geo, '{');
         json_put_name(&w->geo, "centroid");
@@ -333,7 +432,7 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
             json_put_null(&w->geo);
         json_put_name(&w->geo, "geometry");
         if (json_kind(shape_text) == JSON_OBJECT)
-            json_put(&w->geo, shape_text);
+            json_put_dense(&w->geo, shape_text);
         else
             json_put_null(&w->geo);
         json_put_name(&w->geo, "regions");
@@ -375,38 +474,38 @@ static bool read_removes(struct work *w, jv removes, struct error *e)
 static bool fill(struct work *w, jv result, struct error *e)
 {
     struct event_parts *p = &w->parts;
+    jv id, category, subject, time, expires, severity, geo, data, removes;
+    const struct value_member table[] = {{"id", &id},     {"category", &category}, {"subject", &subject},
+                                         {"time", &time}, {"expires", &expires},   {"severity", &severity},
+                                         {"geo", &geo},   {"data", &data},         {"removes", &removes}};
     bool there;
 
     if (jv_get_kind(result) != JV_KIND_OBJECT)
         return refuse(e, "event: not an object");
-    if (!read_id(value_get(result, "id"), &w->id) || !w->id.len)
+    value_members(result, table, sizeof table / sizeof *table);
+    if (!read_id(id, &w->id) || !w->id.len)
         return refuse(e, "id: missing");
     if (memchr(w->id.data, '\0', w->id.len))
         return refuse(e, "id: holds a NUL character");
     p->id = buf_text(&w->id);
-    jv category = value_get(result, "category");
-    if (jv_get_kind(category) != JV_KIND_STRING)
-        return refuse(e, "category: missing");
-    p->category = jv_string_value(category);
-    if (!read_subject(w, value_get(result, "subject"), e))
+    /* The regions come first: the subject may name them. */
+    if (!read_category(w, category, e) || !read_regions(w, value_get(geo, "regions"), e) ||
+        !read_subject(w, subject, e))
         return false;
-    p->subject = buf_text(&w->subject);
-    if (!time_of(value_get(result, "time"), &there, &p->time, "time", e))
+    if (!time_of(time, &there, &p->time, "time", e))
         return false;
     if (!there)
         return refuse(e, "time: missing");
-    if (!time_of(value_get(result, "expires"), &p->has_expires, &p->expires, "expires", e) ||
-        !read_severity(value_get(result, "severity"), &p->severity, e) || !put_geo(w, value_get(result, "geo"), e) ||
-        !read_removes(w, value_get(result, "removes"), e))
+    if (!time_of(expires, &p->has_expires, &p->expires, "expires", e) || !read_severity(severity, &p->severity, e) ||
+        !put_geo(w, geo, e) || !read_removes(w, removes, e))
         return false;
-    jv data = value_get(result, "data");
     if (jv_get_kind(data) != JV_KIND_OBJECT)
         return refuse(e, "data: not an object");
     return value_put(&w->data, data, w->record, e) || error_prefix(e, "data");
 }
 
 enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
-                                   struct json record, struct buf *line, struct error *e)
+                                   const struct value_record *record, struct buf *line, struct error *e)
 {
     struct work w = {.g = g, .record = record, .parts = {.adapter = adapter, .revision = 1}};
     enum adapter_outcome outcome = ADAPTER_REJECTED;
@@ -428,6 +527,7 @@ enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *r
     free(w.regions);
     geo_shape_free(g, w.shape);
     buf_free(&w.id);
+    buf_free(&w.category);
     buf_free(&w.subject);
     buf_free(&w.geo);
     buf_free(&w.data);

@@ -182,13 +182,38 @@ static void compare(const char *got, const char *want, struct buf *out)
     }
 }
 
+/* The records once with what `uses` names and once whole: what differs, `event` looks at and `uses` does not name. */
+static bool run_both_ways(struct adapter *a, const struct poll_options *o, struct buf *got, struct buf *differences,
+                          struct error *e)
+{
+    struct buf whole = {0}, missed = {0};
+    struct buf *outputs[] = {got, &whole};
+    struct http *h = http_open(NULL, e);
+    bool ok = h != NULL;
+
+    for (size_t i = 0; ok && i < 2; i++) {
+        const struct trial trial = {put_event, put_reject, put_report, outputs[i]};
+        struct poll_result result = {0};
+        adapter_give_whole(a, i == 1);
+        ok = trial_run(a, h, o, &trial, &result, e);
+        poll_result_free(&result);
+    }
+    if (ok)
+        compare(buf_text(got), buf_text(&whole), &missed);
+    if (missed.len)
+        buf_add_format(differences, "uses does not name all that event looks at; given all of each record:\n%s",
+                       buf_text(&missed));
+    http_close(h);
+    buf_free(&whole);
+    buf_free(&missed);
+    return ok;
+}
+
 bool trial_case(const char *adapter_file, const char *name, const char *dir, bool regen, struct buf *differences,
                 struct error *e)
 {
     struct buf got = {0}, want = {0};
-    const struct trial trial = {put_event, put_reject, put_report, &got};
     struct dirent **entries = NULL;
-    struct poll_result result = {0};
     int count = scandir(dir, &entries, is_answer, versionsort);
     char **from = mem_alloc_array((size_t)(count > 0 ? count : 0) + 1, sizeof *from);
     char *settings = path_join(dir, "settings.json"), *expected = path_join(dir, "expected");
@@ -200,17 +225,13 @@ bool trial_case(const char *adapter_file, const char *name, const char *dir, boo
     free(entries);
     const struct poll_options o = {.from = (const char *const *)from, .state = "null", .now = CASE_TIME, .quiet = true};
     struct adapter *a = count > 0 ? adapter_open_with(adapter_file, name, settings, e) : NULL;
-    struct http *h = a ? http_open(NULL, e) : NULL;
-    bool ok = h != NULL;
     if (count <= 0)
         error_set(e, CENTRAL_CONFIG, "%s: no answer* in it", dir);
-    ok = ok && trial_run(a, h, &o, &trial, &result, e);
+    bool ok = a && run_both_ways(a, &o, &got, differences, e);
     if (ok && regen)
         ok = path_write(expected, buf_text(&got), got.len, 0644, e);
     else if (ok && (ok = path_read(expected, EXPECTED_MAX, &want, e)))
         compare(buf_text(&got), buf_text(&want), differences);
-    poll_result_free(&result);
-    http_close(h);
     adapter_close(a);
     for (int i = 0; i < count; i++)
         free(from[i]);

@@ -1,16 +1,159 @@
 #include "central/value.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define KEEP "central:keep"
-/* Integers up to here are printed as such; libjq holds doubles, which are exact to 2^53. */
-#define INTEGER_MAX 9007199254740992.0
+#include "central/mem.h"
 
-jv value_parse(struct json text)
+#define KEEP "central:keep"
+
+/* --- JSON to values ------------------------------------------------------------------------------------------------
+ */
+
+static const struct value_part everything = {.whole = true};
+
+static jv parse_string(struct json text)
 {
-    return jv_parse_sized(text.at, (int)text.len);
+    struct buf decoded = {0};
+
+    if (!memchr(text.at, '\\', text.len))
+        return jv_string_sized(text.at + 1, (int)text.len - 2);
+    json_decode(text, &decoded);
+    jv v = jv_string_sized(decoded.data, (int)decoded.len);
+    buf_free(&decoded);
+    return v;
 }
+
+static const struct value_part *part_named(const struct value_part *of, struct json name)
+{
+    if (!of || of->whole)
+        return &everything;
+    for (size_t i = 0; i < of->count; i++)
+        if (json_equals(name, of->parts[i].name))
+            return &of->parts[i];
+    return NULL;
+}
+
+jv value_parse(struct json text, const struct value_part *wanted)
+{
+    struct json name, member;
+    double d = 0;
+    jv v;
+
+    switch (json_kind(text)) {
+    case JSON_STRING:
+        return parse_string(text);
+    case JSON_NUMBER:
+        json_double(text, &d);
+        return jv_number(d);
+    case JSON_ARRAY:
+        v = jv_array();
+        for (struct json_iter i = json_walk(text); json_next(&i, NULL, &member);)
+            v = jv_array_append(v, value_parse(member, NULL));
+        return v;
+    case JSON_OBJECT:
+        v = jv_object();
+        for (struct json_iter i = json_walk(text); json_next(&i, &name, &member);) {
+            const struct value_part *part = part_named(wanted, name);
+            if (part)
+                v = jv_object_set(v, parse_string(name), value_parse(member, part));
+        }
+        return v;
+    case JSON_TRUE:
+        return jv_true();
+    case JSON_FALSE:
+        return jv_false();
+    default:
+        return jv_null();
+    }
+}
+
+void value_record_read(struct value_record *r, struct json whole)
+{
+    struct json name, value;
+
+    r->whole = whole;
+    r->count = 0;
+    if (json_kind(whole) != JSON_OBJECT)
+        return;
+    for (struct json_iter i = json_walk(whole); json_next(&i, &name, &value);) {
+        if (r->count == r->room) {
+            r->room = r->room ? r->room * 2 : 32;
+            r->members = mem_resize(r->members, r->room * sizeof *r->members);
+        }
+        r->members[r->count++] = (struct value_span){name, value};
+    }
+}
+
+void value_record_free(struct value_record *r)
+{
+    free(r->members);
+    *r = (struct value_record){0};
+}
+
+jv value_parse_record(const struct value_record *r, const struct value_part *wanted)
+{
+    if (json_kind(r->whole) != JSON_OBJECT)
+        return value_parse(r->whole, wanted);
+    jv v = jv_object();
+    for (size_t i = 0; i < r->count; i++) {
+        const struct value_part *part = part_named(wanted, r->members[i].name);
+        if (part)
+            v = jv_object_set(v, parse_string(r->members[i].name), value_parse(r->members[i].value, part));
+    }
+    return v;
+}
+
+/* True when the path ends here, or goes on where no name leads (an array): all that stands here is wanted. */
+static bool ends(jv path, int at)
+{
+    if (at >= jv_array_length(jv_copy(path)))
+        return true;
+    jv key = jv_array_get(jv_copy(path), at);
+    bool name = jv_get_kind(key) == JV_KIND_STRING;
+    jv_free(key);
+    return !name;
+}
+
+static void add_path(struct value_part *to, jv path, int at)
+{
+    if (to->whole)
+        return;
+    if (ends(path, at)) {
+        value_parts_free(to);
+        to->whole = true;
+        return;
+    }
+    jv key = jv_array_get(jv_copy(path), at);
+    size_t i = 0;
+    while (i < to->count && strcmp(to->parts[i].name, jv_string_value(key)) != 0)
+        i++;
+    if (i == to->count) {
+        to->parts = mem_resize(to->parts, (to->count + 1) * sizeof *to->parts);
+        to->parts[to->count++] = (struct value_part){.name = mem_string(jv_string_value(key))};
+    }
+    jv_free(key);
+    add_path(&to->parts[i], path, at + 1);
+}
+
+void value_parts_add(struct value_part *root, jv path)
+{
+    if (jv_get_kind(path) == JV_KIND_ARRAY)
+        add_path(root, path, 0);
+}
+
+void value_parts_free(struct value_part *root)
+{
+    for (size_t i = 0; i < root->count; i++) {
+        value_parts_free(&root->parts[i]);
+        free(root->parts[i].name);
+    }
+    free(root->parts);
+    *root = (struct value_part){.name = root->name};
+}
+
+/* --- looking at values ---------------------------------------------------------------------------------------------
+ */
 
 jv value_get(jv object, const char *name)
 {
@@ -20,6 +163,27 @@ jv value_get(jv object, const char *name)
     /* The object holds a reference of its own, so this one may go. */
     jv_free(v);
     return v;
+}
+
+void value_members(jv object, const struct value_member *table, size_t count)
+{
+    for (size_t m = 0; m < count; m++)
+        *table[m].value = jv_invalid();
+    if (jv_get_kind(object) != JV_KIND_OBJECT)
+        return;
+    for (int i = jv_object_iter(object); jv_object_iter_valid(object, i); i = jv_object_iter_next(object, i)) {
+        jv key = jv_object_iter_key(object, i);
+        const char *name = jv_string_value(key);
+        size_t m = 0;
+        while (m < count && strcmp(table[m].name, name) != 0)
+            m++;
+        if (m < count) {
+            *table[m].value = jv_object_iter_value(object, i);
+            /* As in value_get. */
+            jv_free(*table[m].value);
+        }
+        jv_free(key);
+    }
 }
 
 /* One step of a path. offset: what a slice before it adds to an index. */
@@ -48,10 +212,11 @@ static struct json step(struct json at, jv key, long *offset)
     }
 }
 
-static struct json walk(struct json at, jv path, int count, long *offset)
+/* From the step of that number on. */
+static struct json walk(struct json at, jv path, int from, int count, long *offset)
 {
     *offset = 0;
-    for (int i = 0; i < count && json_exists(at); i++) {
+    for (int i = from; i < count && json_exists(at); i++) {
         jv key = jv_array_get(jv_copy(path), i);
         at = step(at, key, offset);
         jv_free(key);
@@ -59,13 +224,34 @@ static struct json walk(struct json at, jv path, int count, long *offset)
     return at;
 }
 
-struct json value_at(struct json record, jv path)
+static struct json member_of(const struct value_record *r, const char *name)
+{
+    for (size_t i = r->count; i-- > 0;)
+        if (json_equals(r->members[i].name, name))
+            return r->members[i].value;
+    return json_absent;
+}
+
+static struct json walk_record(const struct value_record *r, jv path, int count, long *offset)
+{
+    jv key = count ? jv_array_get(jv_copy(path), 0) : jv_invalid();
+    struct json found;
+
+    if (r->count && jv_get_kind(key) == JV_KIND_STRING)
+        found = walk(member_of(r, jv_string_value(key)), path, 1, count, offset);
+    else
+        found = walk(r->whole, path, 0, count, offset);
+    jv_free(key);
+    return found;
+}
+
+struct json value_at(const struct value_record *record, jv path)
 {
     long offset;
 
     if (jv_get_kind(path) != JV_KIND_ARRAY)
         return json_absent;
-    struct json found = walk(record, path, jv_array_length(jv_copy(path)), &offset);
+    struct json found = walk_record(record, path, jv_array_length(jv_copy(path)), &offset);
     /* A path that ends in a slice names no value that stands there. */
     return offset ? json_absent : found;
 }
@@ -78,14 +264,14 @@ struct json value_cursor_at(struct value_cursor *c, jv path)
 
     if (jv_get_kind(last) != JV_KIND_NUMBER || jv_number_value(last) < 0) {
         jv_free(last);
-        return value_at(c->record, path);
+        return value_at(&(struct value_record){.whole = c->record}, path);
     }
     long index = (long)jv_number_value(last);
     jv_free(last);
     jv parent = jv_array_slice(jv_copy(path), 0, count - 1);
     if (!c->started || index != c->index + 1 || !jv_equal(jv_copy(parent), jv_copy(c->parent))) {
         long offset;
-        c->next = json_walk(walk(c->record, parent, count - 1, &offset));
+        c->next = json_walk(walk(c->record, parent, 0, count - 1, &offset));
         for (long skip = index + offset; skip > 0 && json_next(&c->next, NULL, &found);)
             skip--;
         value_cursor_free(c);
@@ -104,14 +290,8 @@ void value_cursor_free(struct value_cursor *c)
     c->started = false;
 }
 
-static bool put_number(struct buf *out, double d)
-{
-    if (fabs(d) < INTEGER_MAX && d == trunc(d))
-        json_put_int(out, (int64_t)d);
-    else
-        json_put_double(out, d);
-    return true;
-}
+/* --- values to JSON ------------------------------------------------------------------------------------------------
+ */
 
 static void put_name(struct buf *out, jv key)
 {
@@ -119,7 +299,7 @@ static void put_name(struct buf *out, jv key)
     buf_add_char(out, ':');
 }
 
-static bool put_members(struct buf *out, jv object, struct json record, struct error *e)
+static bool put_members(struct buf *out, jv object, const struct value_record *record, struct error *e)
 {
     bool ok = true;
 
@@ -133,59 +313,188 @@ static bool put_members(struct buf *out, jv object, struct json record, struct e
     return ok;
 }
 
-static bool has(jv object, const char *name)
+/* What becomes of a member of a kept object. */
+struct change {
+    const char *name; /* upstream's */
+    size_t len;
+    enum { RENAME, DROP, NUMBER, TEXT } how;
+    jv to; /* RENAME */
+    bool met;
+};
+
+struct changes {
+    struct change *at;
+    size_t count, room;
+};
+
+static void add_change(struct changes *c, struct change change)
 {
-    return jv_get_kind(object) == JV_KIND_OBJECT && jv_object_has(jv_copy(object), jv_string(name));
+    if (c->count == c->room) {
+        c->room = c->room ? c->room * 2 : 16;
+        c->at = mem_resize(c->at, c->room * sizeof *c->at);
+    }
+    change.len = strlen(change.name);
+    c->at[c->count++] = change;
+}
+
+static void add_names(struct changes *c, jv list, int how)
+{
+    for (int i = 0, n = jv_get_kind(list) == JV_KIND_ARRAY ? jv_array_length(jv_copy(list)) : 0; i < n; i++) {
+        jv name = jv_array_get(jv_copy(list), i);
+        if (jv_get_kind(name) == JV_KIND_STRING)
+            add_change(c, (struct change){.name = jv_string_value(name), .how = how});
+        jv_free(name); /* the list holds it */
+    }
+}
+
+static bool dropped(const struct changes *c, const char *name)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->at[i].how == DROP && strcmp(c->at[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_members(struct changes *c, jv object, int how)
+{
+    if (jv_get_kind(object) != JV_KIND_OBJECT)
+        return;
+    for (int i = jv_object_iter(object); jv_object_iter_valid(object, i); i = jv_object_iter_next(object, i)) {
+        jv name = jv_object_iter_key(object, i), value = jv_object_iter_value(object, i);
+        /* A name that is taken by a member that comes anew is not given to another. */
+        if (how != RENAME)
+            add_change(c, (struct change){.name = jv_string_value(name), .how = how});
+        else if (jv_get_kind(value) == JV_KIND_STRING)
+            add_change(c, (struct change){.name = jv_string_value(name),
+                                          .how = dropped(c, jv_string_value(value)) ? DROP : RENAME,
+                                          .to = value});
+        jv_free(name); /* the object holds them */
+        jv_free(value);
+    }
+}
+
+/* A number as it stands, or from a string; null for anything else. */
+static void put_number(struct buf *out, struct json v)
+{
+    struct buf text = {0};
+    struct json number;
+    char *end;
+
+    json_decode(v, &text);
+    if (json_kind(v) == JSON_NUMBER) {
+        json_put(out, v);
+    } else if (!text.len || strspn(text.data, "0123456789+-.eE") != text.len) {
+        json_put_null(out);
+    } else if (json_check(text.data, text.len, &number, NULL)) {
+        json_put(out, number);
+    } else {
+        /* What JSON does not know: +5, .5 */
+        double d = strtod(text.data, &end);
+        if (*end)
+            json_put_null(out);
+        else
+            json_put_double(out, d);
+    }
+    buf_free(&text);
+}
+
+static struct change *change_of(const struct changes *changes, struct json name)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if (json_is(name, changes->at[i].name, changes->at[i].len))
+            return &changes->at[i];
+    if (memchr(name.at, '\\', name.len))
+        for (size_t i = 0; i < changes->count; i++)
+            if (json_equals(name, changes->at[i].name))
+                return &changes->at[i];
+    return NULL;
+}
+
+static void put_member(struct buf *out, struct json name, struct json value, struct changes *changes)
+{
+    struct change *c = change_of(changes, name);
+
+    if (c && c->how == DROP)
+        return;
+    if (c)
+        c->met = true;
+    if (c && c->how == RENAME) {
+        put_name(out, c->to);
+    } else {
+        json_put(out, name);
+        buf_add_char(out, ':');
+    }
+    if (c && c->how == NUMBER)
+        put_number(out, value);
+    else if (c && c->how == TEXT && json_kind(value) == JSON_NULL)
+        json_put_text(out, "");
+    else
+        json_put(out, value);
 }
 
 /* The kept object's members, renamed, without those that come anew. */
-static bool put_changed(struct buf *out, struct json kept, jv rename, jv with, struct json record, struct error *e)
+static bool put_changed(struct buf *out, struct json kept, struct changes *changes, jv with,
+                        const struct value_record *record, struct error *e)
 {
     struct json name, value;
-    struct buf decoded = {0};
 
     json_begin(out, '{');
-    for (struct json_iter i = json_walk(kept); json_next(&i, &name, &value);) {
-        buf_clear(&decoded);
-        json_decode(name, &decoded);
-        const char *text = buf_text(&decoded);
-        jv new_name = value_get(rename, text);
-        if (jv_get_kind(new_name) == JV_KIND_STRING)
-            text = jv_string_value(new_name);
-        if (has(with, text))
+    for (struct json_iter i = json_walk(kept); json_next(&i, &name, &value);)
+        put_member(out, name, value, changes);
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct change *c = &changes->at[i];
+        if (c->met || (c->how != NUMBER && c->how != TEXT))
             continue;
-        if (jv_get_kind(new_name) == JV_KIND_STRING) {
-            put_name(out, new_name);
-        } else {
-            json_put(out, name);
-            buf_add_char(out, ':');
-        }
-        json_put(out, value);
+        json_put_member_text(out, c->name, c->how == TEXT ? "" : NULL);
     }
-    buf_free(&decoded);
     if (jv_get_kind(with) == JV_KIND_OBJECT && !put_members(out, with, record, e))
         return false;
     json_end(out, '}');
     return true;
 }
 
-static bool put_kept(struct buf *out, jv token, struct json record, struct error *e)
+static bool put_kept(struct buf *out, jv token, const struct value_record *record, struct error *e)
 {
-    jv path = value_get(token, KEEP), rename = value_get(token, "rename"), with = value_get(token, "with");
+    jv path, rename, with, numbers, texts;
+    const struct value_member table[] = {
+        {KEEP, &path}, {"rename", &rename}, {"with", &with}, {"numbers", &numbers}, {"texts", &texts}};
+    struct changes changes = {0};
 
+    value_members(token, table, sizeof table / sizeof *table);
     if (jv_get_kind(path) != JV_KIND_ARRAY)
         return error_set(e, CENTRAL_REJECTED, "keep: not a path");
     struct json kept = value_at(record, path);
-    if (jv_get_kind(rename) != JV_KIND_OBJECT && jv_get_kind(with) != JV_KIND_OBJECT) {
+    /* The first that names a member counts: what comes anew replaces whatever stood under its name. */
+    add_members(&changes, with, DROP);
+    add_members(&changes, rename, RENAME);
+    add_names(&changes, numbers, NUMBER);
+    add_names(&changes, texts, TEXT);
+    bool ok = true;
+    if (!changes.count)
         json_put(out, kept);
-        return true;
-    }
-    if (json_kind(kept) != JSON_OBJECT)
-        return error_set(e, CENTRAL_REJECTED, "keep with changes: what stands there is not an object");
-    return put_changed(out, kept, rename, with, record, e);
+    else if (json_kind(kept) == JSON_OBJECT)
+        ok = put_changed(out, kept, &changes, with, record, e);
+    else
+        ok = error_set(e, CENTRAL_REJECTED, "keep with changes: what stands there is not an object");
+    free(changes.at);
+    return ok;
 }
 
-bool value_put(struct buf *out, jv v, struct json record, struct error *e)
+/* {"central:keep": ...}: found by looking at the names, which needs no memory. */
+static bool is_token(jv object)
+{
+    bool found = false;
+
+    for (int i = jv_object_iter(object); !found && jv_object_iter_valid(object, i);
+         i = jv_object_iter_next(object, i)) {
+        jv key = jv_object_iter_key(object, i);
+        found = strcmp(jv_string_value(key), KEEP) == 0;
+        jv_free(key);
+    }
+    return found;
+}
+
+bool value_put(struct buf *out, jv v, const struct value_record *record, struct error *e)
 {
     bool ok = true;
 
@@ -198,7 +507,8 @@ bool value_put(struct buf *out, jv v, struct json record, struct error *e)
         json_put_bool(out, jv_get_kind(v) == JV_KIND_TRUE);
         return true;
     case JV_KIND_NUMBER:
-        return put_number(out, jv_number_value(v));
+        json_put_double(out, jv_number_value(v));
+        return true;
     case JV_KIND_STRING:
         json_put_string(out, jv_string_value(v), (size_t)jv_string_length_bytes(jv_copy(v)));
         return true;
@@ -212,7 +522,7 @@ bool value_put(struct buf *out, jv v, struct json record, struct error *e)
         json_end(out, ']');
         return ok;
     case JV_KIND_OBJECT:
-        if (has(v, KEEP))
+        if (is_token(v))
             return put_kept(out, v, record, e);
         json_begin(out, '{');
         ok = put_members(out, v, record, e);

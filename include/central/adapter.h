@@ -41,6 +41,8 @@ char *adapter_settings_path(const char *name);
 void adapter_close(struct adapter *a);
 const char *adapter_name(const struct adapter *a);
 const char *adapter_file(const struct adapter *a);
+/* With true `event` sees all of each record, not only what `uses` names: both must give the same. */
+void adapter_give_whole(struct adapter *a, bool whole);
 /* `about`, and the settings in force (defaults overlaid with the file's), as JSON; valid as long as a. */
 struct json adapter_about(const struct adapter *a);
 struct json adapter_settings(const struct adapter *a);

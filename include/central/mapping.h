@@ -15,6 +15,7 @@
 
 #include <jv.h>
 #include "central/adapter.h"
+#include "central/value.h"
 
 /* The region of the settings: shapes and states, a union. */
 struct mapping_region {
@@ -30,6 +31,6 @@ void mapping_region_free(struct geo *g, struct mapping_region *r);
 
 /* Appends the canonical line for result (borrowed), which `event` yielded for record. ADAPTER_REJECTED sets e. */
 enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
-                                   struct json record, struct buf *line, struct error *e);
+                                   const struct value_record *record, struct buf *line, struct error *e);
 
 #endif

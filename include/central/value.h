@@ -12,10 +12,38 @@
 #include "central/error.h"
 #include "central/json.h"
 
-/* Checked text as a value; the caller frees it with jv_free. */
-jv value_parse(struct json text);
+/* Names under which something is wanted of an object: whole, or only its parts. */
+struct value_part {
+    char *name;
+    bool whole;
+    struct value_part *parts;
+    size_t count;
+};
+/* Adds what stands at a path as jq's path() gives it (borrowed). What goes on in an array is wanted with the array. */
+void value_parts_add(struct value_part *root, jv path);
+void value_parts_free(struct value_part *root);
+
+/* Checked text as a value; the caller frees it with jv_free. Of objects only the members that are wanted are there;
+ * NULL wants all. */
+jv value_parse(struct json text, const struct value_part *wanted);
+
+/* A record and where its members stand, so that each of several questions need not look through all of it. {0} is no
+ * record; with count 0 members are looked for where they stand. */
+struct value_span {
+    struct json name, value;
+};
+struct value_record {
+    struct json whole;
+    struct value_span *members;
+    size_t count, room;
+};
+/* Takes down where the members of whole stand, which is borrowed. May be called again and again. */
+void value_record_read(struct value_record *r, struct json whole);
+void value_record_free(struct value_record *r);
+jv value_parse_record(const struct value_record *r, const struct value_part *wanted);
+
 /* What stands in record at a path as jq's path() gives it; "not there" when nothing does. path is borrowed. */
-struct json value_at(struct json record, jv path);
+struct json value_at(const struct value_record *record, jv path);
 
 /* The same for many paths in a row: one that follows the last in the same array is found without walking to it again.
  */
@@ -33,10 +61,17 @@ void value_cursor_free(struct value_cursor *c);
  *     {"central:keep": PATH}                        what stands in record at PATH, null when nothing does
  *     {..., "rename": {OLD: NEW, ...}}              an object's members OLD as NEW
  *     {..., "with": {NAME: VALUE, ...}}             members besides or instead of the object's own
- * stands, the record's bytes are copied. False (CENTRAL_REJECTED) when a path is none, or rename and with meet no
- * object. */
-bool value_put(struct buf *out, jv v, struct json record, struct error *e);
+ *     {..., "numbers": [NAME, ...]}                 members as numbers, also from strings; null for anything else
+ *     {..., "texts": [NAME, ...]}                   members that are null or absent as ""
+ * stands, the record's bytes are copied. False (CENTRAL_REJECTED) when a path is none, or changes meet no object. */
+bool value_put(struct buf *out, jv v, const struct value_record *record, struct error *e);
 /* A member of an object, borrowed in both directions: the caller must not free it. Invalid when absent. */
 jv value_get(jv object, const char *name);
+/* Several of them in one pass. */
+struct value_member {
+    const char *name;
+    jv *value;
+};
+void value_members(jv object, const struct value_member *table, size_t count);
 
 #endif

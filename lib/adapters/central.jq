@@ -10,12 +10,24 @@ def items: .[];
 def removed: empty;
 def follow: empty;
 
+# What `event` looks at of a record, as paths: the rest is not given to it, only kept. All of it, if an adapter does not say.
+# central-adapter check runs every case both ways.
+def uses: .;
+
 # The bytes upstream sent at this path of the record, untouched: numbers keep their digits. An object can be changed on the
-# way: keep(.properties; {depth: 10}) adds members or puts them in the place of its own, keep(.properties) |
-# rename({mag: "magnitude"}) gives members other names.
+# way: keep(.properties; {depth: 10}) adds members or puts them in the place of its own. A third argument, or behind it
+# rename({mag: "magnitude"}), gives members other names, numbers(["frp"]) makes numbers of them (null of what is none), texts(["version"]) puts "" in
+# the place of null and of what is not there.
 def keep(path): {"central:keep": path(path)};
 def keep(path; members): {"central:keep": path(path), with: members};
-def rename($names): .rename = $names;
+def keep(path; members; names): {"central:keep": path(path), with: members, rename: names};
+def rename($names): . + {rename: $names};
+def numbers($names): . + {numbers: $names};
+def texts($names): . + {texts: $names};
+
+# In a category or subject given as an array of tokens: a text's letters, digits and blanks alone, a hyphen vanishes. Each token
+# is brought to lower case, its blanks to underscores, by C: jq's ascii_downcase takes a step for each character.
+def letters: {"central:letters": .};
 
 # A word for a category: lower case, letters and digits, everything else an underscore, none at the ends.
 def word:
@@ -23,25 +35,21 @@ def word:
   | split("_") | map(select(. != "")) | join("_") | if . == "" then "unknown" else . end;
 
 # null for what says nothing.
-def filled: if . == "" or . == {} or . == [] then null else . end;
+def filled:
+  if type == "string" then (if . == "" then null else . end) elif . == {} or . == [] then null else . end;
 
-# A number, also one in a string; null for anything else. No `tonumber?`: in jq 1.6 a `?` or `try` that succeeded also catches
-# every error raised after it, and the record would vanish instead of becoming a reject. Use neither in an adapter.
+# A number, also one in a string; null for anything else. No `tonumber?` by itself: in jq 1.6 a `?` or `try` that succeeded also
+# catches every error raised after it, and the record would vanish instead of becoming a reject. In an array it has ended
+# before anything follows. Use neither in an adapter.
 def number:
   if type == "number" then .
-  elif type == "string" and length > 0
-       and (explode | all((. >= 48 and . <= 57) or . == 46 or . == 45 or . == 43 or . == 69 or . == 101)) then tonumber
+  elif type == "string" then [tonumber?][0] | if . == . then . else null end
   else null end;
 
-# FIPS codes of states (SSCCC: the first two digits), and states by name.
-def state_by_fips: {
-  "01": "AL", "02": "AK", "04": "AZ", "05": "AR", "06": "CA", "08": "CO", "09": "CT", "10": "DE", "11": "DC", "12": "FL",
-  "13": "GA", "15": "HI", "16": "ID", "17": "IL", "18": "IN", "19": "IA", "20": "KS", "21": "KY", "22": "LA", "23": "ME",
-  "24": "MD", "25": "MA", "26": "MI", "27": "MN", "28": "MS", "29": "MO", "30": "MT", "31": "NE", "32": "NV", "33": "NH",
-  "34": "NJ", "35": "NM", "36": "NY", "37": "NC", "38": "ND", "39": "OH", "40": "OK", "41": "OR", "42": "PA", "44": "RI",
-  "45": "SC", "46": "SD", "47": "TN", "48": "TX", "49": "UT", "50": "VT", "51": "VA", "53": "WA", "54": "WV", "55": "WI",
-  "56": "WY", "60": "AS", "66": "GU", "69": "MP", "72": "PR", "78": "VI"
-};
+# In a subject: the tokens of the primary region, id.county.fips16005. Regions may be given as codes, {same: [...], ugc: [...]}.
+def region: {"central:region": "primary"};
+
+# States by name.
 def state_by_name: {
   "alabama": "AL", "alaska": "AK", "arizona": "AZ", "arkansas": "AR", "california": "CA", "colorado": "CO",
   "connecticut": "CT", "delaware": "DE", "district of columbia": "DC", "florida": "FL", "georgia": "GA", "hawaii": "HI",
@@ -96,7 +104,7 @@ def texts:
 
 # The first position of a GeoJSON geometry.
 def first_position:
-  def down: if (.[0] | type) == "array" then .[0] | down else . end;
+  def down: .[0] as $first | if ($first | type) == "array" then $first | down else . end;
   .coordinates // [] | down | select(length >= 2);
 
 # Fires of the National Interagency Fire Center: incidents and perimeters share places, types and sizes.
@@ -106,8 +114,8 @@ def fire_severity: if . == null or . <= 0 then 0 elif . < 10 then 1 elif . < 100
 def fire_state: filled | if . == null then null elif startswith("US-") then .[3:] else . end;
 def fire_regions($state; $county):
   if $state == null then []
-  elif $county == null then ["US-\($state)"]
-  else ["US-\($state)-\($county | ascii_upcase | split(" ") | join("_"))"] end;
+  elif $county == null then ["US-" + $state]
+  else [["US", $state, $county]] end;
 def fire_subject($kind; $state; $county): ["fire", $kind] + (
   if $state == null then ["unknown"] elif $county == null then [$state] else [$state, $county] end);
 def fire_removed($kind):

@@ -39,26 +39,32 @@ def items:
   if (.header | any(. == "latitude")) and (.header | any(. == "acq_time")) then .rows[]
   else error("not the CSV of FIRMS: \(.header | join(",") | .[:100])") end;
 
-def clock: split(":") | join("") | if length < 4 then "0000"[length:] + . else . end;
-def confidence: ascii_downcase | {l: "low", low: "low", h: "high", high: "high"}[.] // "nominal";
+def uses: .latitude, .longitude, .acq_date, .acq_time, .confidence;
+
+# "0035", "00:35" or "35".
+def clock:
+  if length == 4 and (contains(":") | not) then .
+  else split(":") | add // "" | if length < 4 then "0000"[length:] + . else . end end;
+# A word or its letter; what is in capitals is rare.
+def confidence:
+  {l: "low", low: "low", n: "nominal", nominal: "nominal", h: "high", high: "high"} as $words
+  | $words[.] // $words[ascii_downcase] // "nominal";
+def confidence_letter:
+  {l: "l", low: "l", n: "n", nominal: "n", h: "h", high: "h"} as $letters
+  | $letters[.] // (ascii_downcase | $letters[.] // .);
 
 def event:
   (.latitude | number) as $lat | (.longitude | number) as $lon
   | (if $lat == null or $lon == null then error("no coordinates") else .acq_time // "" | clock end) as $clock
-  | (.confidence // "" | confidence) as $confidence
+  | (.confidence // "") as $given | ($given | confidence) as $confidence
   | tag.satellite as $satellite
   | {
       id: [$satellite, .acq_date, $clock, ($lat | rounded(3)), ($lon | rounded(3))],
-      category: "fire.hotspot.\($satellite | ascii_downcase | rtrimstr("_nrt")).\($confidence)",
-      time: "\(.acq_date)T\($clock[:2]):\($clock[2:4])Z",
+      category: ["fire", "hotspot", ($satellite | rtrimstr("_NRT")), $confidence],
+      time: (.acq_date + "T" + $clock[:2] + ":" + $clock[2:4] + "Z"),
       severity: {high: 3, nominal: 2, low: 1}[$confidence],
       geo: {point: [$lon, $lat]},
-      data: keep(.; {
-        latitude: $lat, longitude: $lon, bright_ti4: (.bright_ti4 | number), bright_ti5: (.bright_ti5 | number),
-        scan: (.scan | number), track: (.track | number), frp: (.frp | number),
-        acq_date: (.acq_date // ""), acq_time: (.acq_time // ""), satellite: (.satellite // ""),
-        instrument: (.instrument // ""), version: (.version // ""), daynight: (.daynight // ""),
-        confidence: $confidence,
-        confidence_raw: (.confidence // "" | ascii_downcase | {low: "l", nominal: "n", high: "h"}[.] // .)
-      })
+      data: (keep(.; {confidence: $confidence, confidence_raw: ($given | confidence_letter)})
+             | numbers(["latitude", "longitude", "bright_ti4", "bright_ti5", "scan", "track", "frp"])
+             | texts(["acq_date", "acq_time", "satellite", "instrument", "version", "daynight"]))
     };

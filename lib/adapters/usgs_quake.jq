@@ -32,16 +32,18 @@ def tier:
   if . < 3 then ["minor", 0] elif . < 4 then ["light", 1] elif . < 5 then ["moderate", 2] elif . < 6 then ["strong", 3]
   elif . < 7 then ["major", 4] else ["great", 4] end;
 
+def uses: .id, .geometry.coordinates, .properties.mag, .properties.time;
+
 def event:
-  .geometry.coordinates as $at
-  | select(.properties.mag != null and ($at | length) >= 2)
-  | (.properties.mag | if type == "number" then tier else error("magnitude is no number") end) as [$tier, $severity]
+  .geometry.coordinates as $at | .properties as $p
+  | select($p.mag != null and ($at | length) >= 2)
+  | ($p.mag | if type == "number" then tier else error("magnitude is no number") end) as $tier
   | {
       id,
-      category: "quake.event.\($tier)",
-      time: .properties.time,
-      severity: $severity,
+      category: ("quake.event." + $tier[0]),
+      time: $p.time,
+      severity: $tier[1],
       geo: {point: $at},
-      data: (keep(.properties; {longitude: $at[0], latitude: $at[1], depth: $at[2]})
-             | rename({mag: "magnitude", time: "time_ms", updated: "updated_ms"}))
+      data: keep(.properties; {longitude: $at[0], latitude: $at[1], depth: $at[2]};
+                 {mag: "magnitude", time: "time_ms", updated: "updated_ms"})
     };

@@ -14,6 +14,12 @@ def about: {
 def requests: fire_request("WFIGS_Incident_Locations_Current");
 def items: features;
 
+def uses:
+  .geometry.coordinates,
+  (.properties
+   | .IrwinID, .IncidentName, .IncidentTypeCategory, .DailyAcres, .IncidentSize, .PercentContained, .FireDiscoveryDateTime,
+     .ModifiedOnDateTime, .ModifiedOnDateTime_dt, .POOState, .POOCounty);
+
 def event:
   .properties as $p
   | ($p.IrwinID | filled // error("no IrwinID")) as $id

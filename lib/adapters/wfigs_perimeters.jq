@@ -14,6 +14,12 @@ def about: {
 def requests: fire_request("WFIGS_Interagency_Perimeters_Current");
 def items: features;
 
+def uses:
+  .properties
+  | .attr_IrwinID, .poly_IRWINID, .attr_IncidentName, .poly_IncidentName, .attr_IncidentTypeCategory, .attr_IncidentSize,
+    .poly_GISAcres, .attr_PercentContained, .attr_FireDiscoveryDateTime, .attr_ModifiedOnDateTime_dt, .attr_POOState,
+    .attr_POOCounty;
+
 def event:
   .properties as $p
   | (($p.attr_IrwinID | filled) // ($p.poly_IRWINID | filled) // error("neither attr_IrwinID nor poly_IRWINID")) as $id
