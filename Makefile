@@ -52,6 +52,7 @@ ADAPTERS := $(filter-out central,$(basename $(notdir $(wildcard lib/adapters/*.j
 MANUAL  := $(wildcard man/*.[157])
 UNITS_C := $(wildcard tests/unit/*.c)
 TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
+BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
@@ -94,6 +95,11 @@ $(BUILD)/tests/preload.so: tests/faults/preload.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
+# What the tools are measured with and against.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_bus) $(LIBS_db) -lm
+
 check:
 	tests/run --no-install
 
@@ -133,7 +139,7 @@ regen: all
 	tests/event-page >$(BUILD)/event-page
 	cp $(BUILD)/event-page man/central-event.7
 
-bench: all
+bench: all $(BENCH_C)
 	tests/bench/run
 
 demo:
