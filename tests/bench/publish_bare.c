@@ -14,8 +14,8 @@
 
 #include "central/event.h"
 
-#define WINDOW 4096 /* central-publish's */
-#define PATIENCE 60000
+#define WINDOW 4096    /* central-publish's */
+#define PATIENCE 60000 /* ms; nats.c gives up a full window after 200 */
 
 static int prepare(void)
 {
@@ -81,6 +81,7 @@ int main(int argc, char **argv)
     if (s == NATS_OK)
         s = jsOptions_Init(&o);
     o.PublishAsync.MaxPending = WINDOW;
+    o.PublishAsync.StallWait = PATIENCE;
     if (s == NATS_OK)
         s = natsConnection_JetStream(&js, nc, &o);
     for (ssize_t len; s == NATS_OK && (len = getline(&text, &room, stdin)) > 0;)
