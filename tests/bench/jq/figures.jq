@@ -6,7 +6,8 @@ def cpu: .user + .sys;
 def all_cpu: cpu + .servers;
 def rounded: if . == null then null else . * 1000 | round / 1000 end;
 def side($n): {
-  wall: (map(.wall) | median), cpu: (map(cpu) | median), servers_cpu: (map(.servers) | median | rounded), maxrss_kib: (map(.maxrss) | max), runs: length,
+  wall: (map(.wall) | median), fastest: (map(.wall) | min), cpu: (map(cpu) | median), servers_cpu: (map(.servers) | median | rounded),
+  maxrss_kib: (map(.maxrss) | max), runs: length,
   per_second: ($n / (map(.wall) | median) | floor),
   per_cpu_second: (map(cpu) | median | if . > 0 then $n / . | floor else null end)
 };
