@@ -152,8 +152,8 @@ format:
 lint:
 	clang-format --dry-run -Werror cmd/*.c lib/*.c include/central/*.h tests/*/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
-	    --suppress=missingIncludeSystem --suppress=varFuncNullUB -Iinclude -D_GNU_SOURCE cmd lib
-	clang-tidy --quiet cmd/*.c lib/*.c -- -std=gnu11 $(CPPFLAGS)
+	    --suppress=missingIncludeSystem --suppress=varFuncNullUB -Iinclude -D_GNU_SOURCE cmd lib tests/bench
+	clang-tidy --quiet cmd/*.c lib/*.c tests/bench/*.c -- -std=gnu11 $(CPPFLAGS)
 	mandoc -T lint -W warning $(MANUAL)
 	shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\bbash')
 
