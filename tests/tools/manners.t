@@ -86,6 +86,8 @@ J
 poll 69 partial 4 several
 
 # An 8 MiB polygon is a line too long for the next stage: a reject, and the record beside it goes on.
+adapter polygon "$base/polygon"
+sed -i 's/timeout: 1,/timeout: 30,/' adapters/polygon.jq
 poll 0 new 2 polygon
 central-normalize <out >events 2>/dev/null
 is "$(jq -r '[.type, .data.id // .data.reason] | @tsv' events | sed 's/bytes.*//' | cut -c 1-60 | sort | head -n 3 | wc -l)" 3 'one event, one reject, one report'
