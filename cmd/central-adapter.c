@@ -451,17 +451,20 @@ static enum central_exit preview(struct sources *s)
     struct adapter *a = adapter_open(s->words[0], &e);
     char *credential = a ? json_string(json_get(adapter_about(a), "credential")) : NULL;
     char *contact = a ? json_string(json_get(adapter_settings(a), "contact_email")) : NULL;
-    bool ok = a && (!credential || s->from || credential_read(credential, &key, &e));
+    /* Before the credential is known. */
+    struct parser *parser = a ? parser_open(a, &e) : NULL;
+    bool ok = parser && (!credential || s->from || credential_read(credential, &key, &e));
     struct http *h = ok ? http_open(contact, &e) : NULL;
 
     o.key = key;
-    ok = h && trial_run(a, h, &o, &trial, &result, &e);
+    ok = h && trial_run(a, parser, h, &o, &trial, &result, &e);
     enum central_exit exit_status = ok ? result.status : log_failure(&e);
     poll_result_free(&result);
     credential_free(key);
     free(credential);
     free(contact);
     http_close(h);
+    parser_close(parser);
     adapter_close(a);
     return exit_status;
 }

@@ -27,6 +27,7 @@ struct fetch {
     int tries;
     struct line_writer out;
     struct adapter *adapter;
+    struct parser *parser;
     struct http *http;
 };
 
@@ -95,7 +96,7 @@ static enum central_exit poll_source(struct fetch *f, const char *key, struct ca
     cadence_set(cadence, NULL, NULL);
     bool ok = cadence_note(cadence, &e) && state_put_cursor(f->name, &state, &e);
     struct poll_options o = {.key = key, .state = buf_text(&state), .tries = f->tries};
-    ok = ok && poll_run(f->adapter, f->http, &o, &f->out, &result, &e);
+    ok = ok && poll_run(f->adapter, f->parser, f->http, &o, &f->out, &result, &e);
     buf_free(&state);
     if (!ok)
         return log_failure(&e);
@@ -128,8 +129,8 @@ static enum central_exit poll_once_or_often(struct fetch *f, const char *key)
             break;
         status = poll_source(f, key, &cadence);
         f->now = false;
-        /* A source that is away may come back; a wrong setting will not mend itself. */
-        if (!line_flush(&f->out) || status == CENTRAL_CONFIG)
+        /* A source that is away may come back; a wrong setting or a lost process will not mend itself. */
+        if (!line_flush(&f->out) || status == CENTRAL_CONFIG || status == CENTRAL_BUG)
             break;
     } while (f->repeat);
     cadence_close(&cadence);
@@ -142,8 +143,10 @@ static enum central_exit run(struct fetch *f)
     char *key = NULL, *contact = NULL;
     enum central_exit status = CENTRAL_OK;
 
+    /* Who is to read answers never hears of the credential. */
     f->adapter = adapter_open(f->name, &e);
-    if (!f->adapter)
+    f->parser = f->adapter ? parser_open(f->adapter, &e) : NULL;
+    if (!f->parser)
         return log_failure(&e);
     contact = json_string(json_get(adapter_settings(f->adapter), "contact_email"));
     char *credential = json_string(json_get(adapter_about(f->adapter), "credential"));
@@ -152,7 +155,7 @@ static enum central_exit run(struct fetch *f)
     } else if (f->from) {
         struct poll_options o = {.from = f->from, .key = key, .state = "null", .tries = f->tries};
         struct poll_result result = {0};
-        status = poll_run(f->adapter, f->http, &o, &f->out, &result, &e) ? result.status : log_failure(&e);
+        status = poll_run(f->adapter, f->parser, f->http, &o, &f->out, &result, &e) ? result.status : log_failure(&e);
         poll_result_free(&result);
     } else {
         status = poll_once_or_often(f, key);
@@ -163,7 +166,7 @@ static enum central_exit run(struct fetch *f)
     return status;
 }
 
-/* Answers of strangers are read here: nothing but the state is to be written. */
+/* What talks to strangers: nothing but the state is to be written. */
 static void confine(void)
 {
     char *state = path_state(), *slash;
@@ -196,6 +199,7 @@ int main(int argc, char **argv)
     line_writer_open(&f.out, STDOUT_FILENO);
     enum central_exit status = run(&f);
     http_close(f.http);
+    parser_close(f.parser);
     adapter_close(f.adapter);
     free(f.from);
     return tool_end(&f.out, status);

@@ -19,17 +19,39 @@ static bool copy_utf8(const char *text, size_t len, struct buf *out, struct erro
     return true;
 }
 
+/* What iconv is to be asked for; NULL: UTF-8. */
+static const char *iconv_name(const char *charset)
+{
+    static const char *const utf8[] = {"", "utf-8", "utf8", "us-ascii"}, *const latin[] = {"iso-8859-1", "latin1"};
+
+    for (size_t i = 0; charset && i < sizeof utf8 / sizeof *utf8; i++)
+        if (strcasecmp(charset, utf8[i]) == 0)
+            return NULL;
+    for (size_t i = 0; charset && i < sizeof latin / sizeof *latin; i++)
+        if (strcasecmp(charset, latin[i]) == 0)
+            return "WINDOWS-1252";
+    return charset;
+}
+
+void charset_load(const char *charset)
+{
+    static const char ours[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+    const char *name = iconv_name(charset);
+
+    /* Never closed: glibc would forget it. */
+    if (name && !name[strspn(name, ours)] && iconv_open("UTF-8", name) == (iconv_t)-1)
+        errno = 0;
+}
+
 bool charset_to_utf8(const char *text, size_t len, const char *charset, struct buf *out, struct error *e)
 {
     static const char bom[] = "\xef\xbb\xbf";
 
     if (len >= 3 && memcmp(text, bom, 3) == 0)
         return copy_utf8(text + 3, len - 3, out, e);
-    if (!charset || !*charset || strcasecmp(charset, "utf-8") == 0 || strcasecmp(charset, "utf8") == 0 ||
-        strcasecmp(charset, "us-ascii") == 0)
+    charset = iconv_name(charset);
+    if (!charset)
         return copy_utf8(text, len, out, e);
-    if (strcasecmp(charset, "iso-8859-1") == 0 || strcasecmp(charset, "latin1") == 0)
-        charset = "WINDOWS-1252";
     iconv_t cd = iconv_open("UTF-8", charset);
     if (cd == (iconv_t)-1)
         return error_set(e, CENTRAL_REJECTED, "unknown charset '%s'", charset);

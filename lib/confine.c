@@ -10,18 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "central/log.h"
-
-/* What looks for leaks at the end has to read /proc and to trace; what measures coverage has to write. */
-#if defined __SANITIZE_ADDRESS__ || defined CENTRAL_UNCONFINED
-#define CONFINED 0
-#else
-#define CONFINED 1
-#endif
 
 #if defined __x86_64__
 #define NATIVE AUDIT_ARCH_X86_64
@@ -44,33 +38,112 @@ static int no_new_privileges(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-void confine_network(void)
+/* In front of each list: numbers mean other calls on another machine. */
+#define HEAD                                                                                                           \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),                                           \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),        \
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define DENY BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define CALL(number, what) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), what
+
+static void confine_by(struct sock_filter *program, size_t count)
 {
-#define DENY(call)                                                                                                     \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        /* Numbers mean other calls there. */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-#ifdef __x86_64__
-        /* Those of x32 begin here. */
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-#endif
-        DENY(__NR_socket),
-        DENY(__NR_io_uring_setup), /* makes sockets, too */
-        DENY(__NR_execve),
-        DENY(__NR_execveat),
-        DENY(__NR_ptrace),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog filter = {sizeof program / sizeof *program, program};
-#undef DENY
+    const struct sock_fprog filter = {(unsigned short)count, program};
 
     if (!CONFINED || !NATIVE || no_new_privileges() || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
         log_debug("not confined to its descriptors: %s", NATIVE ? strerror(errno) : "unknown machine");
+}
+
+void confine_network(void)
+{
+    struct sock_filter program[] = {
+        HEAD,
+#ifdef __x86_64__
+        /* Those of x32 begin here. */
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
+        DENY,
+#endif
+        CALL(__NR_socket, DENY),
+        CALL(__NR_io_uring_setup, DENY), /* makes sockets, too */
+        CALL(__NR_execve, DENY),
+        CALL(__NR_execveat, DENY),
+        CALL(__NR_ptrace, DENY),
+        ALLOW,
+    };
+
+    confine_by(program, sizeof program / sizeof *program);
+}
+
+void confine_calls(void)
+{
+    struct sock_filter program[] = {
+        HEAD,
+        CALL(__NR_read, ALLOW),
+        CALL(__NR_write, ALLOW),
+        CALL(__NR_close, ALLOW),
+        CALL(__NR_brk, ALLOW),
+        CALL(__NR_mmap, ALLOW),
+        CALL(__NR_mremap, ALLOW),
+        CALL(__NR_munmap, ALLOW),
+        CALL(__NR_madvise, ALLOW),
+        CALL(__NR_futex, ALLOW),
+        CALL(__NR_clock_gettime, ALLOW), /* where the vDSO does not do it */
+        CALL(__NR_gettimeofday, ALLOW),
+        CALL(__NR_getrandom, ALLOW), /* expat salts its tables */
+        CALL(__NR_restart_syscall, ALLOW),
+        CALL(__NR_rt_sigreturn, ALLOW),
+        CALL(__NR_exit, ALLOW),
+        CALL(__NR_exit_group, ALLOW),
+        DENY,
+    };
+
+    confine_by(program, sizeof program / sizeof *program);
+}
+
+void confine_descriptors(int first)
+{
+    if (!CONFINED && first <= STDERR_FILENO) {
+        for (int fd = first; fd < STDERR_FILENO; fd++)
+            close(fd);
+        first = STDERR_FILENO + 1;
+    }
+    if (close_range((unsigned)first, ~0U, 0))
+        log_debug("descriptors stay open: %s", strerror(errno));
+}
+
+/* The lower of what is wanted and what holds. */
+static rlim_t lower(int resource, rlim_t wanted)
+{
+    struct rlimit now;
+
+    return getrlimit(resource, &now) == 0 && now.rlim_cur < wanted ? now.rlim_cur : wanted;
+}
+
+static int set(int resource, rlim_t value)
+{
+    struct rlimit now;
+
+    if (getrlimit(resource, &now))
+        return -1;
+    now.rlim_cur = value;
+    return setrlimit(resource, &now);
+}
+
+struct confine_limits confine_limits(const struct confine_limits *wanted)
+{
+    return (struct confine_limits){lower(RLIMIT_DATA, wanted->memory), (unsigned)lower(RLIMIT_CPU, wanted->cpu_seconds),
+                                   wanted->seconds};
+}
+
+void confine_resources(const struct confine_limits *wanted)
+{
+    const struct confine_limits in_force = confine_limits(wanted);
+
+    /* A sanitizer's shadow is larger than all memory. */
+    if ((CONFINED && set(RLIMIT_DATA, in_force.memory)) || set(RLIMIT_CPU, in_force.cpu_seconds))
+        log_debug("not confined in its resources: %s", strerror(errno));
+    alarm(in_force.seconds);
 }
 
 static void allow(int rules, const char *path, uint64_t rights)

@@ -2,17 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
 #include "central/clock.h"
-#include "central/csv.h"
 #include "central/event.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/path.h"
 #include "central/signals.h"
-#include "central/xml.h"
 
 static const char *const state_names[] = {"new", "unchanged", "empty", "failed", "partial"};
 
@@ -34,6 +31,7 @@ struct request {
 
 struct poll {
     struct adapter *adapter;
+    struct parser *parser;
     struct http *http;
     const struct poll_options *options;
     struct line_writer *out;
@@ -112,29 +110,17 @@ static bool read_request(struct poll *p, struct json v, struct error *e)
     return true;
 }
 
-/* A list of requests as the adapter wrote it; text is freed. */
-static bool add_requests(struct poll *p, struct buf *text, struct error *e)
-{
-    struct json list = {0}, v;
-    bool ok = json_check(text->data, text->len, &list, e);
-
-    for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &v);)
-        ok = read_request(p, v, e);
-    buf_free(text);
-    return ok;
-}
-
 static bool read_requests(struct poll *p, struct error *e)
 {
     struct buf text = {0};
+    struct json list = {0}, v;
+    bool ok = adapter_requests(p->adapter, p->options->key, p->options->state, p->started, &text, e) &&
+              json_check(text.data, text.len, &list, e);
 
-    if (!adapter_requests(p->adapter, p->options->key, p->options->state, p->started, &text, e)) {
-        buf_free(&text);
-        return false;
-    }
-    if (!add_requests(p, &text, e))
-        return false;
-    return p->count || error_set(e, CENTRAL_CONFIG, "%s: requests: none", adapter_file(p->adapter));
+    for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &v);)
+        ok = read_request(p, v, e);
+    buf_free(&text);
+    return ok && (p->count || error_set(e, CENTRAL_CONFIG, "%s: requests: none", adapter_file(p->adapter)));
 }
 
 /* The next page of the request at hand as one more request. */
@@ -175,25 +161,19 @@ static uint64_t offset_of(const char *url)
     return old ? strtoull(old + strlen("resultOffset="), NULL, 10) : 0;
 }
 
-static void follow_pages(struct poll *p, struct json answer)
+/* first: what was said of the whole answer. */
+static void follow_pages(struct poll *p, struct json first)
 {
-    struct json link;
+    char *url;
 
     if (!p->now->paging || p->options->from)
         return;
-    if (strcmp(p->now->paging, "arcgis") == 0) {
-        if (json_bool(json_get(answer, "exceededTransferLimit")) == 1 ||
-            json_bool(json_get(json_get(answer, "properties"), "exceededTransferLimit")) == 1)
-            add_page(p, with_offset(p->now->url, offset_of(p->now->url) + p->page_items));
-        return;
-    }
-    for (struct json_iter i = json_walk(json_get(answer, "links")); json_next(&i, NULL, &link);) {
-        char *url = json_equals(json_get(link, "rel"), "next") ? text_member(link, "href") : NULL;
-        if (url) {
-            add_page(p, url);
-            return;
-        }
-    }
+    if (json_bool(json_get(first, "more")) == 1)
+        url = with_offset(p->now->url, offset_of(p->now->url) + p->page_items);
+    else
+        url = text_member(first, "next");
+    if (url)
+        add_page(p, url);
 }
 
 /* --- asking --------------------------------------------------------------------------------------------------------
@@ -296,78 +276,40 @@ static bool ask_from(struct poll *p, struct http_answer *answer, struct error *e
 /* --- reading -------------------------------------------------------------------------------------------------------
  */
 
-static bool write_record(void *closure, struct json record)
+static bool write_record(struct poll *p, struct json record)
 {
-    struct poll *p = closure;
-
     buf_clear(&p->line);
     event_put_raw(&p->line, p->now->shown, adapter_name(p->adapter), p->started, record, p->now->tag);
     p->page_items++;
     return line_write(p->out, p->line.data, p->line.len);
 }
 
-/* charset=... of a content type; NULL. */
-static char *charset_of(const char *content_type)
-{
-    const char *at = content_type ? strcasestr(content_type, "charset=") : NULL;
-
-    if (!at)
-        return NULL;
-    at += strlen("charset=");
-    at += *at == '"';
-    return mem_bytes(at, strcspn(at, "\"; \t"));
-}
-
-/* The answer as JSON text in out, whatever its format. */
-static bool decode(struct request *r, struct http_answer *answer, struct buf *out, struct error *e)
-{
-    static const char bom[] = "\xef\xbb\xbf";
-    const char *text = answer->body.data ? answer->body.data : "";
-    size_t len = answer->body.len;
-    char *charset = charset_of(answer->content_type);
-    bool ok;
-
-    if (strcmp(r->format, "csv") == 0) {
-        ok = csv_to_json(text, len, charset, out, e);
-    } else if (strcmp(r->format, "xml") == 0) {
-        ok = xml_to_json(text, len, charset, out, e);
-    } else if (strcmp(r->format, "json") == 0) {
-        size_t skip = len >= 3 && memcmp(text, bom, 3) == 0 ? 3 : 0;
-        buf_add(out, text + skip, len - skip);
-        ok = true;
-    } else {
-        ok = error_set(e, CENTRAL_CONFIG, "format '%s' is none of json, csv, xml", r->format);
-    }
-    free(charset);
-    return ok;
-}
-
-static bool read_index(struct poll *p, struct json v, struct error *e)
-{
-    size_t at = (size_t)(p->now - p->requests);
-    struct buf list = {0};
-    bool ok = adapter_follow(p->adapter, v, &list, e);
-
-    if (ok)
-        ok = add_requests(p, &list, e);
-    else
-        buf_free(&list);
-    p->now = &p->requests[at];
-    return ok;
-}
-
+/* Its records are written, or become requests. */
 static bool read_answer(struct poll *p, struct http_answer *answer, struct error *e)
 {
-    struct adapter_context context = {p->now->shown, p->now->tag, p->started};
+    const struct parser_job job = {.format = p->now->format,
+                                   .content_type = answer->content_type,
+                                   .paging = p->options->from ? NULL : p->now->paging,
+                                   .follow = p->now->follow,
+                                   .context = {p->now->shown, p->now->tag, p->started}};
+    size_t at = (size_t)(p->now - p->requests);
     struct buf text = {0};
-    struct json v;
+    struct json records = {0}, first = {0}, record;
 
     p->page_items = 0;
-    bool ok = decode(p->now, answer, &text, e) && json_check(text.data ? text.data : "", text.len, &v, e) &&
-              (p->now->follow ? read_index(p, v, e) : adapter_items(p->adapter, v, &context, write_record, p, e));
+    bool ok = parser_read(p->parser, &job, &answer->body, &text, &records, e);
+    struct json_iter i = json_walk(records);
+    ok = ok && json_next(&i, NULL, &first);
+    for (bool go_on = ok; go_on && json_next(&i, NULL, &record);) {
+        if (job.follow)
+            go_on = ok = read_request(p, record, e);
+        else
+            go_on = write_record(p, record);
+    }
+    p->now = &p->requests[at];
     p->now->items = (int64_t)p->page_items;
     if (ok && p->page_items)
-        follow_pages(p, v);
+        follow_pages(p, first);
     buf_free(&text);
     return ok;
 }
@@ -517,11 +459,16 @@ const char *poll_state_name(enum poll_state s)
     return state_names[s];
 }
 
-bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,
-              struct poll_result *result, struct error *e)
+bool poll_run(struct adapter *a, struct parser *parser, struct http *h, const struct poll_options *o,
+              struct line_writer *w, struct poll_result *result, struct error *e)
 {
-    struct poll p = {
-        .adapter = a, .http = h, .options = o, .out = w, .started = o->now ? o->now : clock_now(), .retry_after = -1};
+    struct poll p = {.adapter = a,
+                     .parser = parser,
+                     .http = h,
+                     .options = o,
+                     .out = w,
+                     .started = o->now ? o->now : clock_now(),
+                     .retry_after = -1};
     struct json state = {0};
     bool ok = json_check(o->state, strlen(o->state), &state, e) && read_requests(&p, e);
 

@@ -64,8 +64,8 @@ static bool take_line(struct run *r, const char *line, size_t len, struct error 
     return ok;
 }
 
-bool trial_run(struct adapter *a, struct http *h, const struct poll_options *o, const struct trial *t,
-               struct poll_result *result, struct error *e)
+bool trial_run(struct adapter *a, struct parser *parser, struct http *h, const struct poll_options *o,
+               const struct trial *t, struct poll_result *result, struct error *e)
 {
     struct run r = {.trial = t, .adapter = a};
     struct line_writer w;
@@ -75,7 +75,7 @@ bool trial_run(struct adapter *a, struct http *h, const struct poll_options *o, 
     if (fd < 0)
         return error_set(e, CENTRAL_IO, "memfd_create: %s", strerror(errno));
     line_writer_open(&w, fd);
-    bool ok = poll_run(a, h, o, &w, result, e) && line_writer_close(&w, e);
+    bool ok = poll_run(a, parser, h, o, &w, result, e) && line_writer_close(&w, e);
     char *path = mem_format("/proc/self/fd/%d", fd);
     ok = ok && path_read(path, SIZE_MAX, &lines, e);
     free(path);
@@ -188,14 +188,15 @@ static bool run_both_ways(struct adapter *a, const struct poll_options *o, struc
 {
     struct buf whole = {0}, missed = {0};
     struct buf *outputs[] = {got, &whole};
-    struct http *h = http_open(NULL, e);
+    struct parser *parser = parser_open(a, e);
+    struct http *h = parser ? http_open(NULL, e) : NULL;
     bool ok = h != NULL;
 
     for (size_t i = 0; ok && i < 2; i++) {
         const struct trial trial = {put_event, put_reject, put_report, outputs[i]};
         struct poll_result result = {0};
         adapter_give_whole(a, i == 1);
-        ok = trial_run(a, h, o, &trial, &result, e);
+        ok = trial_run(a, parser, h, o, &trial, &result, e);
         poll_result_free(&result);
     }
     if (ok)
@@ -204,6 +205,7 @@ static bool run_both_ways(struct adapter *a, const struct poll_options *o, struc
         buf_add_format(differences, "uses does not name all that event looks at; given all of each record:\n%s",
                        buf_text(&missed));
     http_close(h);
+    parser_close(parser);
     buf_free(&whole);
     buf_free(&missed);
     return ok;

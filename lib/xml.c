@@ -207,3 +207,21 @@ bool xml_to_json(const char *text, size_t len, const char *charset, struct buf *
     free(d);
     return ok;
 }
+
+char *xml_encoding(const char *text, size_t len)
+{
+    static const char start[] = "<?xml", name[] = "encoding";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    if (len < sizeof start - 1 || memcmp(text, start, sizeof start - 1) != 0)
+        return NULL;
+    const char *end = memchr(text, '>', len);
+    const char *at = end ? memmem(text, (size_t)(end - text), name, sizeof name - 1) : NULL;
+    if (!at)
+        return NULL;
+    at += sizeof name - 1;
+    /* Before > at the latest there is an end to each. */
+    at += strspn(at, " \t\r\n=\"'");
+    size_t n = strspn(at, letters);
+    return n ? mem_bytes(at, n) : NULL;
+}

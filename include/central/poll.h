@@ -11,6 +11,7 @@
 #include "central/adapter.h"
 #include "central/http.h"
 #include "central/line.h"
+#include "central/parser.h"
 
 enum poll_state { POLL_NEW, POLL_UNCHANGED, POLL_EMPTY, POLL_FAILED, POLL_PARTIAL };
 
@@ -44,7 +45,7 @@ const char *poll_state_name(enum poll_state s);
 
 /* Writes to w. False with e only when the poll could not be tried (the adapter's requests fail); a source that is away
  * is a result, and its reason is in the report and on stderr. */
-bool poll_run(struct adapter *a, struct http *h, const struct poll_options *o, struct line_writer *w,
-              struct poll_result *result, struct error *e);
+bool poll_run(struct adapter *a, struct parser *parser, struct http *h, const struct poll_options *o,
+              struct line_writer *w, struct poll_result *result, struct error *e);
 
 #endif

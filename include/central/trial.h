@@ -19,8 +19,8 @@ struct trial {
     void (*report)(void *closure, const struct event *report, const struct adapter_counts *counts);
     void *closure;
 };
-bool trial_run(struct adapter *a, struct http *h, const struct poll_options *o, const struct trial *t,
-               struct poll_result *result, struct error *e);
+bool trial_run(struct adapter *a, struct parser *parser, struct http *h, const struct poll_options *o,
+               const struct trial *t, struct poll_result *result, struct error *e);
 
 /* A golden case: a folder with answer* (one file a request, in order of their names), settings.json (if the case needs
  * some) and expected: an event's envelope, {"reject": {reason, original}} or {"report": {state, complete, items,

@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "central/confine.h"
@@ -79,11 +81,60 @@ static int only_writing_there(void)
     return open("/tmp/central-confine-not", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) == -1 && errno == EACCES ? 0 : 3;
 }
 
-#if defined __SANITIZE_ADDRESS__ || defined CENTRAL_UNCONFINED
-#define CONFINED false
-#else
-#define CONFINED true
-#endif
+/* What reads answers: memory and what is open, nothing else. */
+static int only_computing(void)
+{
+    int pipes[2];
+    char byte = 'x', *large;
+
+    if (pipe(pipes))
+        return 1;
+    confine_calls();
+    if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM)
+        return 2;
+    if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+        return 3;
+    if (fork() >= 0 || kill(getppid(), 0) == 0 || execl("/bin/true", "true", (char *)NULL) != -1)
+        return 4;
+    if (write(pipes[1], &byte, 1) != 1 || read(pipes[0], &byte, 1) != 1)
+        return 5;
+    large = malloc(64 << 20);
+    if (!large)
+        return 6;
+    for (size_t i = 0; i < 64 << 20; i += 4096)
+        large[i] = 'x';
+    free(large);
+    return time(NULL) > 0 ? 0 : 7;
+}
+
+static int closes_descriptors(void)
+{
+    int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 700);
+
+    if (fd < 700)
+        return 1;
+    confine_descriptors(STDOUT_FILENO);
+    if (fcntl(fd, F_GETFD) != -1 || fcntl(STDOUT_FILENO, F_GETFD) != -1)
+        return 2;
+    return fcntl(STDIN_FILENO, F_GETFD) != -1 ? 0 : 3;
+}
+
+static int has_limits(void)
+{
+    const struct confine_limits first = {128 << 20, 20, 60}, second = {256 << 20, 30, 60};
+    void *volatile p;
+
+    confine_resources(&first);
+    p = malloc(200 << 20);
+    if (p || !(p = malloc(20 << 20)))
+        return 1;
+    free(p);
+    /* What holds already stands. */
+    if (confine_limits(&second).memory != first.memory || confine_limits(&second).cpu_seconds != first.cpu_seconds)
+        return 2;
+    confine_resources(&second);
+    return malloc(200 << 20) ? 3 : alarm(0) ? 0 : 4;
+}
 
 static int landlock_version(void)
 {
@@ -96,6 +147,16 @@ static void test_network(void **state)
     if (!CONFINED)
         skip();
     assert_int_equal(in_child(no_sockets), 0);
+}
+
+static void test_computing(void **state)
+{
+    (void)state;
+    if (!CONFINED)
+        skip();
+    assert_int_equal(in_child(only_computing), 0);
+    assert_int_equal(in_child(closes_descriptors), 0);
+    assert_int_equal(in_child(has_limits), 0);
 }
 
 static void test_files(void **state)
@@ -120,7 +181,8 @@ static void test_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_network), cmocka_unit_test(test_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_network), cmocka_unit_test(test_computing),
+                                       cmocka_unit_test(test_files)};
 
     log_open("test_confine");
     return cmocka_run_group_tests(tests, NULL, NULL);

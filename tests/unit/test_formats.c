@@ -127,6 +127,29 @@ static void bounds_xml(void **state)
     buf_free(&out);
 }
 
+static void finds_the_encoding(void **state)
+{
+    static const char *const table[][2] = {
+        {"<?xml version=\"1.0\" encoding=\"windows-1251\"?><a/>", "windows-1251"},
+        {"<?xml version='1.0'\n encoding = 'KOI8-R' ?><a/>", "KOI8-R"},
+        {"<?xml version='1.0'?><a encoding='x'/>", NULL},
+        {"<?xml version='1.0' encoding=?>", NULL},
+        {"<?xml encoding", NULL},
+        {"<a encoding='x'/>", NULL},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *found = xml_encoding(table[i][0], strlen(table[i][0]));
+        if (table[i][1])
+            assert_string_equal(found, table[i][1]);
+        else
+            assert_null(found);
+        free(found);
+    }
+}
+
 static void base64_reads_what_it_should(void **state)
 {
     /* RFC 4648 §10 */
@@ -160,6 +183,7 @@ int main(void)
         cmocka_unit_test(reads_csv),
         cmocka_unit_test(reads_xml),
         cmocka_unit_test(bounds_xml),
+        cmocka_unit_test(finds_the_encoding),
         cmocka_unit_test(base64_reads_what_it_should),
     };
 
