@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "central/clock.h"
@@ -123,7 +124,16 @@ static bool read_requests(struct poll *p, struct error *e)
     return ok && (p->count || error_set(e, CENTRAL_CONFIG, "%s: requests: none", adapter_file(p->adapter)));
 }
 
-/* The next page of the request at hand as one more request. */
+/* Scheme, host and port. */
+static bool same_server(const char *a, const char *b)
+{
+    const char *host = strstr(a, "://");
+    size_t len = host ? (size_t)(host - a) + 3 + strcspn(host + 3, "/?#") : 0;
+
+    return len && strncasecmp(a, b, len) == 0 && (!b[len] || strchr("/?#", b[len]));
+}
+
+/* The next page of the request at hand as one more request. Headers may hold a credential, and url be a stranger's. */
 static void add_page(struct poll *p, char *url)
 {
     size_t at = (size_t)(p->now - p->requests), n = 0;
@@ -135,7 +145,7 @@ static void add_page(struct poll *p, char *url)
     r->format = mem_string(p->now->format);
     r->paging = mem_string(p->now->paging);
     r->tag = mem_string(p->now->tag);
-    while (p->now->headers[n])
+    while (same_server(p->now->url, url) && p->now->headers[n])
         n++;
     r->headers = mem_alloc_array(n + 1, sizeof *r->headers);
     while (n--)

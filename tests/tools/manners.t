@@ -77,6 +77,12 @@ adapter failing "$base/page?fail" '' ', paging: "arcgis"'
 poll 69 partial 2 failing
 adapter links "$base/links" '' ', paging: "links"'
 poll 0 new 3 links
+adapter elsewhere "$base/elsewhere" '' ', paging: "links", headers: ["User-Agent: KEY"]'
+poll 0 new 3 elsewhere
+like "$(tail -n 2 liar/requests | cut -f 1,5 | tr '\t\n' '  ')" '^elsewhere KEY good Central/' 'a page elsewhere is asked for without the headers, which may hold a key'
+adapter links "$base/links" '' ', paging: "links", headers: ["User-Agent: KEY"]'
+central-fetch links --now >/dev/null
+is "$(tail -n 3 liar/requests | cut -f 5 | tr '\n' ' ')" 'KEY KEY KEY ' '... one on the same server with them'
 cat >adapters/several.jq <<J
 def about: {name: "several", title: "t", every: 60, kind: "snapshot", timeout: 2};
 def requests: {url: "$base/good"}, {url: "$base/error500"}, {url: "$base/gzip"};
