@@ -4,6 +4,7 @@
 
 #include "central/buf.h"
 
+static void set_text(struct error *e, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void set_text(struct error *e, const char *format, va_list args)
 {
     struct buf text = {0};

@@ -89,6 +89,7 @@ static const char *level_name(int priority)
     }
 }
 
+static void log_line(int priority, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void log_line(int priority, const char *format, va_list args)
 {
     struct buf text = {0}, message = {0}, line = {0};
