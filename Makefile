@@ -53,14 +53,16 @@ MANUAL  := $(wildcard man/*.[157])
 UNITS_C := $(wildcard tests/unit/*.c)
 TESTS_C := $(UNITS_C:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(filter-out main,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
+FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults fuzz fuzzers regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
-tests: $(TESTS_C) $(BUILD)/tests/preload.so $(BUILD)/tests/consumer
+tests: $(TESTS_C) $(FUZZ_C) $(BUILD)/tests/preload.so $(BUILD)/tests/consumer
 
 # Nouns that stand on the same libraries come from one archive; the linker takes what a tool uses.
 $(LIB): $(LIB_O)
@@ -84,6 +86,13 @@ LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_fo
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)
+
+# A fuzzer's target: under clang (make fuzz) with libFuzzer, else with a main that runs it over files.
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/main.o
+FUZZ_LD   ?=
+$(FUZZ_C): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(FUZZ_LD) -o $@ $< $(FUZZ_MAIN) $(LIB) $(LIBS_test)
 
 # Knows the wire only: without our headers and our library.
 $(BUILD)/tests/consumer: tests/consumer/consumer.c Makefile
@@ -132,6 +141,20 @@ check-faults: all tests
 	CUTS=$(CUTS) SILENT=$(SILENT) tests/faults/network.t
 	POLLS=$(POLLS) tests/tools/changes.t
 	N=$(EVENTS) KILLS=10 tests/archive/shuffle.t
+
+# Fuzzes each target of tests/fuzz so many seconds, JOBS at a time; a finding is kept in build/fuzz/findings.
+SECONDS ?= 60
+TARGETS ?= $(FUZZERS)
+JOBS    ?= 1
+CLANG   ?= clang-14
+fuzz: all
+	tests/fuzz/run -c $(CLANG) -j $(JOBS) -s $(SECONDS) $(TARGETS)
+
+# For tests/fuzz/run: the targets with libFuzzer, in build/fuzz. (A warning of clang's own about what gcc takes for a constant.)
+fuzzers:
+	+$(MAKE) BUILD=build/fuzz CC=$(CLANG) HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' FUZZ_MAIN= FUZZ_LD=-fsanitize=fuzzer \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' \
+	    $(TARGETS:%=build/fuzz/tests/fuzz/%)
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
