@@ -660,7 +660,7 @@ static bool read_reply(struct consumers *cs, const char *reply, struct consumed 
     const char *token[ACK_TOKENS_MAX];
     size_t n = 0;
 
-    for (const char *at = reply; at && n < ACK_TOKENS_MAX; at = strchr(at, '.'), at += at ? 1 : 0)
+    for (const char *at = reply; at && n < ACK_TOKENS_MAX; at = strchr(at, '.'), at = at ? at + 1 : NULL)
         token[n++] = at;
     if (n < 9)
         return false;

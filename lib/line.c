@@ -86,8 +86,9 @@ void line_reader_close(struct line_reader *r)
 
 static char *find_newline(struct line_reader *r)
 {
-    char *from = r->buffer.data + r->scanned;
-    char *found = r->buffer.len > r->scanned ? memchr(from, '\n', r->buffer.len - r->scanned) : NULL;
+    /* Before the first read there is no memory yet to look at. */
+    size_t left = r->buffer.len - r->scanned;
+    char *found = left ? memchr(r->buffer.data + r->scanned, '\n', left) : NULL;
 
     r->scanned = found ? (size_t)(found - r->buffer.data) : r->buffer.len;
     return found;

@@ -36,7 +36,7 @@ static bool has_word(const char *list, const char *word)
 {
     size_t n = strlen(word);
 
-    for (const char *at = list; at && *at; at = strchr(at, ','), at += at ? 1 : 0)
+    for (const char *at = list; at && *at; at = strchr(at, ','), at = at ? at + 1 : NULL)
         if (strncmp(at, word, n) == 0 && (at[n] == '\0' || at[n] == ','))
             return true;
     return false;

@@ -191,7 +191,7 @@ static bool in_list(const char *list, const char *name)
 {
     size_t n = strlen(name);
 
-    for (const char *at = list; at; at = strchr(at, ','), at += at ? 1 : 0)
+    for (const char *at = list; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
         if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == '\0'))
             return true;
     return false;
