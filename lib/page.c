@@ -100,13 +100,19 @@ static struct cell *cell_at(const struct area *a, int row, int col)
     return &a->page->at[(a->top + row) * a->page->cols + a->left + col];
 }
 
-/* Half of a wide character would be left over. */
+/* What is put begins or ends at col: half of a wide character would be left over there, maybe outside of the area. */
 static void break_wide(const struct area *a, int row, int col)
 {
-    struct cell *here = cell_at(a, row, col), *before = cell_at(a, row, col - 1);
+    const struct page *p = a->page;
+    int at = a->left + col;
 
-    if (here && !here->text[0] && before)
-        before->text[0] = ' ', before->text[1] = '\0';
+    if (row < 0 || row >= a->rows || at < 1 || at >= p->cols)
+        return;
+    struct cell *here = &p->at[(a->top + row) * p->cols + at];
+    if (!here->text[0]) {
+        here->text[0] = here[-1].text[0] = ' ';
+        here->text[1] = here[-1].text[1] = '\0';
+    }
 }
 
 static void set_cell(struct cell *c, enum style s, const char *text, size_t len)
