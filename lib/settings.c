@@ -155,6 +155,17 @@ bool settings_check(struct json about, struct json settings, struct error *e)
     return true;
 }
 
+/* Of two pairs of one key the later counts. */
+static bool repeated(char *const *pairs, size_t count, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t k = 0; k < count; k++)
+        if (strncmp(pairs[k], name, n) == 0 && pairs[k][n] == '=')
+            return true;
+    return false;
+}
+
 static void put_value(struct json about, const char *text, struct buf *out)
 {
     struct json v;
@@ -198,11 +209,11 @@ bool settings_apply(struct json about, struct json file, char *const *pairs, siz
         size_t n = strcspn(pairs[k], "=");
         if (!n || !pairs[k][n])
             return error_set(e, CENTRAL_USAGE, "'%s' is not key=value", pairs[k]);
-        if (!pairs[k][n + 1])
-            continue;
         char *name = mem_bytes(pairs[k], n);
-        json_put_name(out, name);
-        put_value(description(about, name), pairs[k] + n + 1, out);
+        if (pairs[k][n + 1] && !repeated(pairs + k + 1, count - k - 1, name)) {
+            json_put_name(out, name);
+            put_value(description(about, name), pairs[k] + n + 1, out);
+        }
         free(name);
     }
     json_end(out, '}');
