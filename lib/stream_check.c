@@ -56,7 +56,7 @@ static int percent(int64_t used, int64_t limit)
     if (limit <= 0)
         return -1;
     double n = 100.0 * (double)used / (double)limit;
-    return n > 1000 ? 1000 : (int)n;
+    return n > 1000 ? 1000 : n < 0 ? 0 : (int)n;
 }
 
 static enum check_level level_of(int percent_used)
@@ -237,10 +237,16 @@ static char *consumer_subject(struct json consumer)
     return text.data;
 }
 
+/* A sequence, which counts from 1, with room for the next one. */
+static int64_t sequence(int64_t n)
+{
+    return n < 0 ? 0 : n < INT64_MAX ? n : INT64_MAX - 1;
+}
+
 /* The first message it has yet to acknowledge, if the stream has it. */
 static int64_t next_sequence(struct json consumer)
 {
-    return number(json_get_path(consumer, "ack_floor", "stream_seq", NULL)) + 1;
+    return sequence(number(json_get_path(consumer, "ack_floor", "stream_seq", NULL))) + 1;
 }
 
 /* How near the edge the oldest waiting message is: percent of max-age, and, where bytes are what deletes, percent of
@@ -248,7 +254,7 @@ static int64_t next_sequence(struct json consumer)
 static int nearness(struct json info, struct json consumer, int64_t oldest, int64_t now)
 {
     struct json config = json_get(info, "config");
-    int64_t first = stream_state(info, "first_seq"), last = stream_state(info, "last_seq"),
+    int64_t first = sequence(stream_state(info, "first_seq")), last = sequence(stream_state(info, "last_seq")),
             next = next_sequence(consumer);
     int age = oldest ? percent(now - oldest, number(json_get(config, "max_age")) / (NANOSECONDS / CLOCK_SECOND)) : -1,
         full = percent(stream_state(info, "bytes"), number(json_get(config, "max_bytes"))), place = -1;
@@ -262,7 +268,7 @@ void check_consumer(struct json info, struct json consumer, int64_t oldest, int6
 {
     char *subject = consumer_subject(consumer);
     int64_t pending = number(json_get(consumer, "num_pending")),
-            unacked = number(json_get(consumer, "num_ack_pending")), first = stream_state(info, "first_seq"),
+            unacked = number(json_get(consumer, "num_ack_pending")), first = sequence(stream_state(info, "first_seq")),
             next = next_sequence(consumer);
     bool began = number(json_get_path(consumer, "delivered", "consumer_seq", NULL)) > 0;
     struct buf text = {0};

@@ -51,8 +51,8 @@ static bool count_matching(struct bus *b, const char *name, const char *filter, 
             break;
         for (struct json_iter i = json_walk(subjects); json_next(&i, NULL, &value);) {
             int64_t n = 0;
-            json_int(value, &n);
-            *count += n;
+            if (json_int(value, &n) && __builtin_add_overflow(*count, n, count))
+                *count = INT64_MAX;
         }
         offset += (int64_t)json_count(subjects);
         /* Without a total it was all. */
