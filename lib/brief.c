@@ -106,6 +106,12 @@ static bool is_position(struct json v)
            json_kind(json_at(v, 1)) == JSON_NUMBER;
 }
 
+/* Anybody may publish; a place off the Earth is none. */
+static bool read_position(struct json v, double *lon, double *lat)
+{
+    return json_double(json_at(v, 0), lon) && json_double(json_at(v, 1), lat) && fabs(*lon) <= 360 && fabs(*lat) <= 90;
+}
+
 /* Lines and rings are arrays of positions, at any depth. */
 static void walk_shape(struct shape *s, struct json coordinates)
 {
@@ -124,10 +130,8 @@ static void walk_shape(struct shape *s, struct json coordinates)
         line = true;
         s->count++;
         /* The first and the last stay, or a ring would be open. */
-        if (!s->to || (here % s->every != 0 && here + 1 != n))
+        if (!s->to || (here % s->every != 0 && here + 1 != n) || !read_position(v, &lon, &lat))
             continue;
-        json_double(json_at(v, 0), &lon);
-        json_double(json_at(v, 1), &lat);
         s->to[2 * s->kept] = (float)lon;
         s->to[2 * s->kept + 1] = (float)lat;
         s->kept++;
@@ -155,7 +159,7 @@ static void read_place(struct brief *b, struct json geo)
     struct json centroid = json_get(geo, "centroid"), geometry = json_get(geo, "geometry");
     struct shape s = {.every = 1};
 
-    b->has_place = json_double(json_at(centroid, 0), &b->lon) && json_double(json_at(centroid, 1), &b->lat);
+    b->has_place = read_position(centroid, &b->lon, &b->lat);
     if (json_equals(json_get(geometry, "type"), "Point"))
         return;
     walk_geometry(&s, geometry);

@@ -128,6 +128,9 @@ void canvas_line(struct canvas *c, enum style s, double lon1, double lat1, doubl
 {
     double from = canvas_turn(c->lon, lon1), to = from + canvas_turn(lon1, lon2);
 
+    if (!(fabs(lat1) <= 90 && fabs(lat2) <= 90 && isfinite(from) && isfinite(to)))
+        return;
+
     /* Once as it starts; where it leaves the world's edge it comes in at the other. */
     line(c, s, dot_x(c, from), dot_y(c, lat1), dot_x(c, to), dot_y(c, lat2));
     if (to > 180)

@@ -22,7 +22,8 @@ double canvas_world(const struct canvas *c);
 void canvas_look(struct canvas *c, double lon, double lat, double dx);
 /* The cell of a place; false when it is out of sight. */
 bool canvas_cell(const struct canvas *c, double lon, double lat, int *row, int *col);
-/* A line from place to place, the shorter way round. A higher style covers a lower one where they share a cell. */
+/* A line from place to place, the shorter way round; none to what is no place. A higher style covers a lower one where
+ * they share a cell. */
 void canvas_line(struct canvas *c, enum style s, double lon1, double lat1, double lon2, double lat2);
 void canvas_draw(const struct canvas *c, const struct area *a);
 /* The degrees from a to b, the shorter way: -180 to 180. */
