@@ -352,6 +352,9 @@ static int eastward(double *x, double *y, void *closure)
     return 1;
 }
 
+/* Of computing with doubles, in degrees. */
+#define ROUNDING 1e-9
+
 /* The centroid by area. A shape wider than half the world is one that upstream cut at the antimeridian: the mean of its
  * halves would lie on the other side of the Earth. */
 static bool area_centroid(struct geo *g, const struct geo_shape *s, double *lon, double *lat)
@@ -367,7 +370,9 @@ static bool area_centroid(struct geo *g, const struct geo_shape *s, double *lon,
         GEOSGeom_destroy_r(g->geos, c);
     if (shifted)
         GEOSGeom_destroy_r(g->geos, shifted);
-    return ok && isfinite(*lon) && isfinite(*lat);
+    /* One that lies outside is no middle: a shape may be wide and not cut, and no shape any more once it is shifted. */
+    return ok && *lat >= s->box[1] - ROUNDING && *lat <= s->box[3] + ROUNDING &&
+           (shifted ? isfinite(*lon) : *lon >= s->box[0] - ROUNDING && *lon <= s->box[2] + ROUNDING);
 }
 
 bool geo_centroid(struct geo *g, const struct geo_shape *s, enum geo_centroid how, double *lon, double *lat)
