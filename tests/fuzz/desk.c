@@ -15,6 +15,8 @@
 static const struct panel_class *const classes[] = {&panel_overview, &panel_events, &panel_map, &panel_sources,
                                                     &panel_streams};
 #define PANELS (sizeof classes / sizeof *classes)
+/* Of one input: each draws a page, coastlines and all. */
+#define KEYS_MAX 24
 
 struct top {
     struct desk desk;
@@ -23,6 +25,7 @@ struct top {
     void *panels[PANELS];
     struct page page;
     size_t open;
+    int keys;
     struct letter *figures; /* of a stream, whose consumers may follow */
     int64_t now;
 };
@@ -53,7 +56,7 @@ static void draw_all(struct top *t)
 /* A key for each byte; those beyond ASCII stand for arrows and the like. */
 static void press(struct top *t, const char *keys)
 {
-    for (; *keys; keys++) {
+    for (; *keys && t->keys++ < KEYS_MAX; keys++) {
         int key = (signed char)*keys > 0 ? *keys : PRESS_UP + (unsigned char)*keys % (PRESS_F_LAST - PRESS_UP + 1);
         if (key >= '1' && key < '1' + (int)PANELS) {
             t->open = (size_t)(key - '1');
