@@ -8,6 +8,9 @@
 #include "central/json.h"
 #include "central/mem.h"
 
+/* Room for so many names of children at first; a power of two. */
+#define GROUPS_FIRST 8
+
 /* The children of one name. */
 struct group {
     char *name;
@@ -20,7 +23,10 @@ struct element {
     struct buf attributes; /* members */
     struct buf text;
     struct group *groups;
-    size_t count;
+    size_t count, room;
+    /* Where a name stands among the groups: open addressing by its hash, twice as many places as there is room; 0:
+     * free, else the group's number from 1. */
+    size_t *places;
 };
 
 struct document {
@@ -46,6 +52,7 @@ static void free_element(struct element *el)
         buf_free(&el->groups[i].values);
     }
     free(el->groups);
+    free(el->places);
     free(el->name);
     buf_free(&el->attributes);
     buf_free(&el->text);
@@ -60,15 +67,39 @@ static bool blank(const struct buf *b)
     return true;
 }
 
+/* The place of a name: its group's, or the free one that is to be its group's. */
+static size_t *place_of(struct element *el, const char *name)
+{
+    size_t last = 2 * el->room - 1, i = json_hash_bytes(name, strlen(name)).low & last;
+
+    while (el->places[i] && strcmp(el->groups[el->places[i] - 1].name, name) != 0)
+        i = (i + 1) & last;
+    return &el->places[i];
+}
+
+static void make_room(struct element *el)
+{
+    el->room = el->room ? 2 * el->room : GROUPS_FIRST;
+    el->groups = mem_resize(el->groups, el->room * sizeof *el->groups);
+    free(el->places);
+    el->places = mem_alloc_array(2 * el->room, sizeof *el->places);
+    for (size_t i = 0; i < el->count; i++)
+        *place_of(el, el->groups[i].name) = i + 1;
+}
+
 static struct buf *values_of(struct element *parent, const char *name)
 {
-    /* Lists repeat one name: the last group is the likely one. */
-    for (size_t i = parent->count; i-- > 0;)
-        if (strcmp(parent->groups[i].name, name) == 0)
-            return &parent->groups[i].values;
-    parent->groups = mem_resize(parent->groups, (parent->count + 1) * sizeof *parent->groups);
-    parent->groups[parent->count] = (struct group){.name = mem_string(name)};
-    return &parent->groups[parent->count++].values;
+    /* Lists repeat one name. */
+    if (parent->count && strcmp(parent->groups[parent->count - 1].name, name) == 0)
+        return &parent->groups[parent->count - 1].values;
+    if (parent->count == parent->room)
+        make_room(parent);
+    size_t *place = place_of(parent, name);
+    if (!*place) {
+        parent->groups[parent->count] = (struct group){.name = mem_string(name)};
+        *place = ++parent->count;
+    }
+    return &parent->groups[*place - 1].values;
 }
 
 static void on_start(void *closure, const XML_Char *name, const XML_Char **attributes)

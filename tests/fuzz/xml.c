@@ -4,6 +4,9 @@
 #include "central/xml.h"
 #include "charsets.h"
 
+/* Looked up one by one, of each element. */
+#define LOOKED_UP 4
+
 static void put_text(struct buf *xml, struct json v)
 {
     struct buf text = {0};
@@ -23,6 +26,7 @@ static void put_text(struct buf *xml, struct json v)
 static void put_element(struct buf *xml, const char *name, struct json v)
 {
     struct json member, value, child;
+    size_t n = 0;
 
     buf_add_format(xml, "<%s", name);
     for (struct json_iter i = json_walk(json_get(v, "@attr")); json_next(&i, &member, &value);) {
@@ -44,7 +48,8 @@ static void put_element(struct buf *xml, const char *name, struct json v)
                 continue;
             char *of = json_string(member);
             MUST(of && *of && json_kind(value) == JSON_ARRAY && json_count(value) > 0);
-            MUST(json_get(v, of).at == value.at);
+            if (n++ < LOOKED_UP)
+                MUST(json_get(v, of).at == value.at);
             for (struct json_iter k = json_walk(value); json_next(&k, NULL, &child);)
                 put_element(xml, of, child);
             free(of);
