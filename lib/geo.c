@@ -7,10 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "central/crossings.h"
 #include "central/mem.h"
 
 /* Nesting of GeometryCollections; JSON_MAX_DEPTH bounds the rest. */
 #define COLLECTION_DEPTH_MAX 16
+/* A small ring may cross itself so often that GEOS works on it for minutes and in gigabytes: a repair costs more than
+ * the square of the crossings (a thousand of them half a second), combining what overlaps about 20 us for each. */
+#define REPAIR_CROSSINGS_MAX 1000
+#define COMBINE_CROSSINGS_MAX 100000
+/* Vertices that are gone through, again for each of several rings that meet. */
+#define COMBINE_WORK_MAX 2000000
 
 struct geo {
     GEOSContextHandle_t geos;
@@ -194,11 +201,61 @@ static GEOSGeometry *ring_polygon(struct reading *r, struct json ring)
     return line ? GEOSGeom_createPolygon_r(r->g->geos, line, NULL, 0) : NULL;
 }
 
+static void add_ring(struct reading *r, const GEOSGeometry *ring, struct buf *segments)
+{
+    const GEOSCoordSequence *seq = ring ? GEOSGeom_getCoordSeq_r(r->g->geos, ring) : NULL;
+    unsigned n = 0;
+
+    if (!seq || !GEOSCoordSeq_getSize_r(r->g->geos, seq, &n) || !n)
+        return;
+    double(*at)[2] = mem_alloc_array(n, sizeof *at);
+    if (GEOSCoordSeq_copyToBuffer_r(r->g->geos, seq, &at[0][0], 0, 0))
+        for (unsigned i = 0; i + 1 < n; i++) {
+            struct segment s = segment_of(at[i][0], at[i][1], at[i + 1][0], at[i + 1][1]);
+            buf_add(segments, &s, sizeof s);
+        }
+    free(at);
+}
+
+/* The segments of all rings of polygons. */
+static void add_segments(struct reading *r, const GEOSGeometry *geometry, struct buf *segments)
+{
+    int n = GEOSGetNumGeometries_r(r->g->geos, geometry);
+
+    if (GEOSGeomTypeId_r(r->g->geos, geometry) != GEOS_POLYGON) {
+        for (int i = 0; i < n; i++) {
+            const GEOSGeometry *part = GEOSGetGeometryN_r(r->g->geos, geometry, i);
+            if (part && part != geometry)
+                add_segments(r, part, segments);
+        }
+        return;
+    }
+    add_ring(r, GEOSGetExteriorRing_r(r->g->geos, geometry), segments);
+    n = GEOSGetNumInteriorRings_r(r->g->geos, geometry);
+    for (int i = 0; i < n; i++)
+        add_ring(r, GEOSGetInteriorRingN_r(r->g->geos, geometry, i), segments);
+}
+
+static bool few_crossings(struct reading *r, GEOSGeometry *const *parts, unsigned n, size_t most)
+{
+    struct buf segments = {0};
+
+    for (unsigned i = 0; i < n; i++)
+        add_segments(r, parts[i], &segments);
+    bool few = crossings_at_most((struct segment *)(void *)segments.data, segments.len / sizeof(struct segment), most);
+    buf_free(&segments);
+    return few;
+}
+
 /* A valid geometry in the place of an invalid one; takes it. */
 static GEOSGeometry *repaired(struct reading *r, GEOSGeometry *geometry)
 {
     if (!geometry || GEOSisValid_r(r->g->geos, geometry) == 1)
         return geometry;
+    if (!few_crossings(r, &geometry, 1, REPAIR_CROSSINGS_MAX)) {
+        GEOSGeom_destroy_r(r->g->geos, geometry);
+        return refuse(r, "a ring that crosses itself too often");
+    }
     GEOSGeometry *valid = GEOSMakeValid_r(r->g->geos, geometry);
     GEOSGeom_destroy_r(r->g->geos, geometry);
     return valid ? valid : refuse(r, "beyond repair");
@@ -214,31 +271,120 @@ static GEOSGeometry *combined(struct reading *r, GEOSGeometry *a, GEOSGeometry *
     return both ? both : refuse(r, "rings that do not combine");
 }
 
+static void destroy_all(struct reading *r, GEOSGeometry **parts, unsigned n)
+{
+    while (n--)
+        GEOSGeom_destroy_r(r->g->geos, parts[n]);
+}
+
+/* A ring with the other rings as its holes; NULL when that is not valid, or one of them is more than a ring. */
+static GEOSGeometry *with_holes(struct reading *r, GEOSGeometry *const *rings, unsigned n)
+{
+    GEOSContextHandle_t geos = r->g->geos;
+    GEOSGeometry **copies = mem_alloc_array(n, sizeof *copies), *whole = NULL;
+    unsigned copied = 0;
+
+    while (copied < n && GEOSGeomTypeId_r(geos, rings[copied]) == GEOS_POLYGON &&
+           GEOSGetNumInteriorRings_r(geos, rings[copied]) == 0 &&
+           (copies[copied] = GEOSGeom_clone_r(geos, GEOSGetExteriorRing_r(geos, rings[copied]))))
+        copied++;
+    if (copied == n)
+        whole = GEOSGeom_createPolygon_r(geos, copies[0], copies + 1, n - 1);
+    else
+        destroy_all(r, copies, copied);
+    free(copies);
+    if (whole && GEOSisValid_r(geos, whole) != 1) {
+        GEOSGeom_destroy_r(geos, whole);
+        whole = NULL;
+    }
+    return whole;
+}
+
+/* Rings that do not meet lie in one another or apart: what is inside of an odd number of them. Takes the rings. */
+static GEOSGeometry *nested_rings(struct reading *r, GEOSGeometry **rings, unsigned n)
+{
+    GEOSGeometry *all = GEOSGeom_createCollection_r(r->g->geos, GEOS_GEOMETRYCOLLECTION, rings, n),
+                 *whole = all ? GEOSBuildArea_r(r->g->geos, all) : NULL;
+
+    if (all)
+        GEOSGeom_destroy_r(r->g->geos, all);
+    return whole ? whole : refuse(r, "rings that do not combine");
+}
+
 /* A ring inside what is there so far is a hole; one outside of it is a polygon of its own, whatever upstream called the
- * whole. */
-static GEOSGeometry *read_polygon(struct reading *r, struct json rings)
+ * whole. Takes the rings. */
+static GEOSGeometry *combined_rings(struct reading *r, GEOSGeometry **rings, unsigned n)
+{
+    GEOSGeometry *whole = rings[0];
+    int64_t work = 0;
+
+    if (few_crossings(r, rings, n, 0))
+        return nested_rings(r, rings, n);
+    if (!few_crossings(r, rings, n, COMBINE_CROSSINGS_MAX)) {
+        destroy_all(r, rings, n);
+        return refuse(r, "rings that cross too often");
+    }
+    for (unsigned i = 1; whole && i < n; i++) {
+        work += GEOSGetNumCoordinates_r(r->g->geos, whole);
+        if (work > COMBINE_WORK_MAX) {
+            GEOSGeom_destroy_r(r->g->geos, whole);
+            destroy_all(r, rings + i, n - i);
+            return refuse(r, "too many rings that cross");
+        }
+        whole = combined(r, whole, rings[i], GEOSCovers_r(r->g->geos, whole, rings[i]) == 1);
+        if (!whole)
+            destroy_all(r, rings + i + 1, n - i - 1);
+    }
+    return whole;
+}
+
+static GEOSGeometry *read_polygon(struct reading *r, struct json list)
 {
     struct json ring;
-    GEOSGeometry *whole = NULL;
+    unsigned n = 0;
+    bool ok = json_kind(list) == JSON_ARRAY && json_count(list) > 0;
+    GEOSGeometry **rings = mem_alloc_array(json_count(list), sizeof *rings), *whole = NULL;
 
-    if (json_kind(rings) != JSON_ARRAY || !json_count(rings))
-        return refuse(r, "a polygon without rings");
-    for (struct json_iter i = json_walk(rings); json_next(&i, NULL, &ring);) {
-        GEOSGeometry *next = repaired(r, ring_polygon(r, ring));
-        if (!next) {
-            if (whole)
-                GEOSGeom_destroy_r(r->g->geos, whole);
-            return refuse(r, "a ring that cannot be read");
-        }
-        if (!whole) {
-            whole = next;
-            continue;
-        }
-        bool hole = GEOSCovers_r(r->g->geos, whole, next) == 1;
-        whole = combined(r, whole, next, hole);
-        if (!whole)
-            return NULL;
+    if (!ok)
+        refuse(r, "a polygon without rings");
+    for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &ring);) {
+        rings[n] = repaired(r, ring_polygon(r, ring));
+        if (rings[n])
+            n++;
+        else
+            ok = false, refuse(r, "a ring that cannot be read");
     }
+    if (ok && n > 1)
+        whole = with_holes(r, rings, n);
+    if (!ok || whole)
+        destroy_all(r, rings, n);
+    else
+        whole = n > 1 ? combined_rings(r, rings, n) : rings[0];
+    free(rings);
+    return whole;
+}
+
+/* Polygons as one area; takes the parts. Those that neither overlap nor share a border are it as they are. */
+static GEOSGeometry *united(struct reading *r, GEOSGeometry **parts, unsigned n)
+{
+    GEOSContextHandle_t geos = r->g->geos;
+    bool plain = true;
+
+    if (n == 1)
+        return parts[0];
+    for (unsigned i = 0; i < n; i++)
+        plain = plain && GEOSGeomTypeId_r(geos, parts[i]) == GEOS_POLYGON;
+    /* Repaired polygons may be multipolygons themselves. */
+    GEOSGeometry *all =
+        GEOSGeom_createCollection_r(geos, plain ? GEOS_MULTIPOLYGON : GEOS_GEOMETRYCOLLECTION, parts, n);
+    if (!all || (plain && GEOSisValid_r(geos, all) == 1))
+        return all;
+    GEOSGeometry *whole = NULL;
+    if (few_crossings(r, &all, 1, COMBINE_CROSSINGS_MAX))
+        whole = GEOSUnaryUnion_r(geos, all);
+    else
+        refuse(r, "polygons that cross too often");
+    GEOSGeom_destroy_r(geos, all);
     return whole;
 }
 
@@ -262,18 +408,12 @@ static GEOSGeometry *read_several(struct reading *r, struct json list,
     }
     GEOSGeometry *whole = NULL;
     if (ok) {
-        /* Repaired polygons may be multipolygons themselves, so the parts are only collected. */
-        whole = GEOSGeom_createCollection_r(r->g->geos, GEOS_GEOMETRYCOLLECTION, parts, n);
-        if (whole && type == GEOS_MULTIPOLYGON) {
-            GEOSGeometry *united = GEOSUnaryUnion_r(r->g->geos, whole);
-            GEOSGeom_destroy_r(r->g->geos, whole);
-            whole = united;
-        }
+        whole = type == GEOS_MULTIPOLYGON ? united(r, parts, n)
+                                          : GEOSGeom_createCollection_r(r->g->geos, GEOS_GEOMETRYCOLLECTION, parts, n);
         if (!whole)
             refuse(r, "parts that do not combine");
     } else {
-        while (n--)
-            GEOSGeom_destroy_r(r->g->geos, parts[n]);
+        destroy_all(r, parts, n);
     }
     free(parts);
     return whole;

@@ -20,8 +20,9 @@ void geo_close(struct geo *g);
 struct geo_shape;
 /* Reads a GeoJSON geometry (all seven types; extra dimensions are dropped for computing). Invalid rings are repaired
  * (GEOSMakeValid), and a Polygon whose later rings lie outside the first is taken as the MultiPolygon it is. NULL with
- * e (CENTRAL_REJECTED) when nothing usable is in it: wrong type, no coordinates, not numbers, beyond +-90/+-360. A JSON
- * null or "not there" gives NULL with e->text NULL. */
+ * e (CENTRAL_REJECTED) when nothing usable is in it: wrong type, no coordinates, not numbers, beyond +-90/+-360, rings
+ * that cross so often that repairing them would take minutes (crossings.h). A JSON null or "not there" gives NULL with
+ * e->text NULL. */
 struct geo_shape *geo_read(struct geo *g, struct json geometry, struct error *e);
 struct geo_shape *geo_point(struct geo *g, double lon, double lat);
 void geo_shape_free(struct geo *g, struct geo_shape *s);

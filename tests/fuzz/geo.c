@@ -31,6 +31,17 @@ static GEOSGeometry *as_postgis(struct geo *g, const struct geo_shape *s)
     return geometry;
 }
 
+/* Rings are repaired; a line of one position is none that GEOS calls valid, and stays. */
+static void check_areas(const GEOSGeometry *geometry)
+{
+    int type = GEOSGeomTypeId_r(geos, geometry), n = GEOSGetNumGeometries_r(geos, geometry);
+
+    if (type == GEOS_POLYGON || type == GEOS_MULTIPOLYGON)
+        MUST(GEOSisValid_r(geos, geometry) == 1);
+    for (int i = 0; type == GEOS_GEOMETRYCOLLECTION && i < n; i++)
+        check_areas(GEOSGetGeometryN_r(geos, geometry, i));
+}
+
 static void check_box(const double box[4])
 {
     MUST(box[0] <= box[2] && box[1] <= box[3]);
@@ -53,7 +64,7 @@ static void check_shape(struct geo *g, const struct geo_shape *s)
     else
         MUST(fabs(lon) <= 360);
     GEOSGeometry *geometry = as_postgis(g, s);
-    MUST(GEOSisValid_r(geos, geometry) == 1);
+    check_areas(geometry);
     if (GEOSisEmpty_r(geos, geometry) == 0)
         MUST(geo_intersects(g, s, s));
     GEOSGeom_destroy_r(geos, geometry);
