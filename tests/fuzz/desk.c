@@ -16,7 +16,7 @@ static const struct panel_class *const classes[] = {&panel_overview, &panel_even
                                                     &panel_streams};
 #define PANELS (sizeof classes / sizeof *classes)
 /* Of one input: each draws a page, coastlines and all. */
-#define KEYS_MAX 24
+#define KEYS_MAX 12
 
 struct top {
     struct desk desk;
