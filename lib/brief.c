@@ -11,6 +11,8 @@
 
 /* A headline may be a page of text. */
 #define HEADLINE_MAX 1024
+/* GeoJSON's coordinates are arrays in arrays, four deep; every level is gone through once more. */
+#define COORDINATES_DEPTH_MAX 8
 
 static char *text_of(struct json v)
 {
@@ -112,19 +114,19 @@ static bool read_position(struct json v, double *lon, double *lat)
     return json_double(json_at(v, 0), lon) && json_double(json_at(v, 1), lat) && fabs(*lon) <= 360 && fabs(*lat) <= 90;
 }
 
-/* Lines and rings are arrays of positions, at any depth. */
-static void walk_shape(struct shape *s, struct json coordinates)
+/* Lines and rings are arrays of positions, a few arrays deep. */
+static void walk_shape(struct shape *s, struct json coordinates, int depth)
 {
     struct json v;
     bool line = false;
     size_t here = 0, n = json_kind(coordinates) == JSON_ARRAY && s->to ? json_count(coordinates) : 0;
 
-    if (json_kind(coordinates) != JSON_ARRAY)
+    if (json_kind(coordinates) != JSON_ARRAY || depth > COORDINATES_DEPTH_MAX)
         return;
     for (struct json_iter i = json_walk(coordinates); json_next(&i, NULL, &v); here++) {
         double lon, lat;
         if (!is_position(v)) {
-            walk_shape(s, v);
+            walk_shape(s, v, depth + 1);
             continue;
         }
         line = true;
@@ -151,7 +153,7 @@ static void walk_geometry(struct shape *s, struct json geometry)
 
     for (struct json_iter i = json_walk(json_get(geometry, "geometries")); json_next(&i, NULL, &v);)
         walk_geometry(s, v);
-    walk_shape(s, json_get(geometry, "coordinates"));
+    walk_shape(s, json_get(geometry, "coordinates"), 0);
 }
 
 static void read_place(struct brief *b, struct json geo)
@@ -379,6 +381,15 @@ void brief_tell(const struct brief *b, brief_line *line, void *closure)
 
 /* A value of this length at most stays on its line. */
 #define JSON_SHORT 72
+/* Nobody sees how far a line deeper than this is indented. */
+#define INDENT_MAX 20
+
+static void indent(struct buf *head, int depth)
+{
+    buf_clear(head);
+    for (int i = 0; i < depth && i < INDENT_MAX; i++)
+        buf_add_text(head, "  ");
+}
 
 static void tell_value(struct json v, struct buf *head, int depth, bool more, brief_line *line, void *closure)
 {
@@ -398,9 +409,7 @@ static void tell_value(struct json v, struct buf *head, int depth, bool more, br
     bool next = json_next(&i, &name, &value);
     while (next) {
         struct json this_name = name, this_value = value;
-        buf_clear(head);
-        for (int k = 0; k <= depth; k++)
-            buf_add_text(head, "  ");
+        indent(head, depth + 1);
         if (object) {
             buf_add(head, this_name.at, this_name.len);
             buf_add_text(head, ": ");
@@ -408,9 +417,7 @@ static void tell_value(struct json v, struct buf *head, int depth, bool more, br
         next = json_next(&i, &name, &value);
         tell_value(this_value, head, depth + 1, next, line, closure);
     }
-    buf_clear(head);
-    for (int k = 0; k < depth; k++)
-        buf_add_text(head, "  ");
+    indent(head, depth);
     buf_add_char(head, object ? '}' : ']');
     buf_add_text(head, more ? "," : "");
     line(closure, "", head->data, head->len);
