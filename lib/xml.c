@@ -176,6 +176,15 @@ static void on_entity(void *closure, const XML_Char *name, int parameter, const 
     refuse(closure, "declares entities");
 }
 
+/* A default stands once in the document and again in each element that it is for: 64 KB would become a gigabyte. */
+static void on_attribute(void *closure, const XML_Char *element, const XML_Char *name, const XML_Char *type,
+                         const XML_Char *value, int required)
+{
+    (void)element, (void)name, (void)type, (void)required;
+    if (value)
+        refuse(closure, "declares what attributes are by default");
+}
+
 /* Single-byte encodings that expat does not know, through iconv. */
 static int on_encoding(void *closure, const XML_Char *name, XML_Encoding *info)
 {
@@ -217,6 +226,7 @@ bool xml_to_json(const char *text, size_t len, const char *charset, struct buf *
     XML_SetElementHandler(d->parser, on_start, on_end);
     XML_SetCharacterDataHandler(d->parser, on_text);
     XML_SetEntityDeclHandler(d->parser, on_entity);
+    XML_SetAttlistDeclHandler(d->parser, on_attribute);
     XML_SetUnknownEncodingHandler(d->parser, on_encoding, NULL);
     for (size_t done = 0; ok && (done < len || done == 0);) {
         size_t n = len - done < PIECE ? len - done : PIECE;

@@ -21,8 +21,8 @@
 #define XML_ELEMENTS_MAX 5000000
 
 /* Appends the JSON text. charset is what the content type named (NULL: the document's own declaration counts, else
- * UTF-8). No entities but XML's own five and characters by number: a document that declares any is refused, nothing
- * external is ever loaded. CENTRAL_REJECTED with the line. */
+ * UTF-8). No entities but XML's own five and characters by number: a document that declares any, or defaults
+ * of attributes, is refused, nothing external is ever loaded. CENTRAL_REJECTED with the line. */
 bool xml_to_json(const char *text, size_t len, const char *charset, struct buf *out, struct error *e);
 /* The encoding that the document declares, as it stands there; NULL without. The caller frees. */
 char *xml_encoding(const char *text, size_t len);

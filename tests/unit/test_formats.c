@@ -99,6 +99,8 @@ static void reads_xml(void **state)
         {"<a>&nope;</a>", NULL, NULL, "not XML"},
         /* No entities of the document's own, no files of ours. */
         {"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", NULL, NULL, "declares entities"},
+        {"<!DOCTYPE a [<!ATTLIST a b CDATA #IMPLIED>]><a/>", NULL, "{\"#name\":\"a\"}", NULL},
+        {"<!DOCTYPE a [<!ATTLIST a b CDATA 'x'>]><a/>", NULL, NULL, "by default"},
         {"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", NULL, NULL, "declares entities"},
     };
 
