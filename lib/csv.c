@@ -83,6 +83,8 @@ static void on_row(int end, void *closure)
         json_end(t->out, '}');
         if (t->row++ >= CSV_ROWS_MAX)
             fail(t, "too many rows");
+        else if (t->out->len > CSV_JSON_MAX)
+            fail(t, "too large as JSON");
     }
     buf_clear(&t->cells);
     t->field = 0;

@@ -29,6 +29,9 @@ done
 
 awk 'BEGIN { printf "u<r>"; for (i = 0; i < 100000; i++) printf "<a%d/>", i; print "</r>" }' >names
 ok 'xml: 100000 names of children' "$programs/xml" names
+awk 'BEGIN { printf "u"; for (i = 0; i < 1000; i++) printf "%scolumn%060d", i ? "," : "", i; print ""
+    for (i = 0; i < 40000; i++) print "1" }' >columns
+ok 'csv: 40000 rows of two bytes, of 1000 columns' "$programs/csv" columns
 awk 'BEGIN { printf "["; for (i = 0; i < 199; i++) printf "["; for (i = 0; i < 100000; i++) printf "1,"; printf "1"
     for (i = 0; i < 200; i++) printf "]" }' | cut -c 2- | sed 's/]$//' >deep
 ok 'json: 100000 numbers deep down' "$programs/json" deep

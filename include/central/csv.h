@@ -14,6 +14,8 @@
 
 #define CSV_COLUMNS_MAX 1000
 #define CSV_ROWS_MAX 5000000
+/* A row of two bytes becomes one of all names of the header. */
+#define CSV_JSON_MAX (256 * 1024 * 1024)
 
 /* Appends the JSON text. charset is what the content type named, NULL for UTF-8. A byte order mark, CR LF and a missing
  * last newline are fine; blank lines are passed over. CENTRAL_REJECTED: not text of that charset, a row wider than the
