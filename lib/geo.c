@@ -308,7 +308,8 @@ static GEOSGeometry *nested_rings(struct reading *r, GEOSGeometry **rings, unsig
 
     if (all)
         GEOSGeom_destroy_r(r->g->geos, all);
-    return whole ? whole : refuse(r, "rings that do not combine");
+    /* Rings that touch at corners may leave an area in several parts that GEOS takes for one. */
+    return whole ? repaired(r, whole) : refuse(r, "rings that do not combine");
 }
 
 /* A ring inside what is there so far is a hole; one outside of it is a polygon of its own, whatever upstream called the
