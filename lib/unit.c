@@ -11,6 +11,9 @@
 #include "central/mem.h"
 #include "central/path.h"
 
+/* So long after its timer was started a source is polled first, as in units/central-source@.timer. */
+#define UNIT_FIRST "5s"
+
 extern char **environ;
 
 static const char *folder(void)
@@ -118,9 +121,11 @@ bool unit_enable(const char *source, int64_t every_seconds, const char *credenti
 {
     struct buf timer = {0}, service = {0};
 
+    /* The empty value takes all of the timer's times away, not only those of its own name: without OnActiveSec again
+     * nothing would ever begin. */
     buf_add_format(&timer,
                    "# Written by central-adapter from the settings of %s; a change here is lost.\n"
-                   "[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=%llds\n",
+                   "[Timer]\nOnUnitInactiveSec=\nOnActiveSec=" UNIT_FIRST "\nOnUnitInactiveSec=%llds\n",
                    source, (long long)every_seconds);
     if (credential)
         buf_add_format(&service,
