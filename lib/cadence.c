@@ -64,9 +64,9 @@ bool cadence_open(struct cadence *c, const char *source, struct error *e)
     free(dir);
     if (!ok)
         return false;
-    c->fd = open(c->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    c->fd = path_open(c->path, e);
     if (c->fd < 0)
-        return error_set(e, errno == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", c->path, strerror(errno));
+        return false;
     if (flock(c->fd, LOCK_EX | LOCK_NB))
         return errno == EWOULDBLOCK ? error_set(e, CENTRAL_TRY_AGAIN, "%s: another poll is running", source)
                                     : error_set(e, CENTRAL_IO, "%s: %s", c->path, strerror(errno));

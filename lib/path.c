@@ -146,6 +146,34 @@ bool path_make(const char *dir, struct error *e)
     return ok;
 }
 
+/* To whom the folder of path belongs. */
+static bool folder_owner(const char *path, struct stat *st)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? mem_bytes(path, (size_t)(slash - path + (slash == path))) : mem_string(".");
+    bool ok = stat(dir, st) == 0;
+
+    free(dir);
+    return ok;
+}
+
+int path_open(const char *path, struct error *e)
+{
+    struct stat owner, file;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd >= 0 && geteuid() == 0 && folder_owner(path, &owner) && owner.st_uid != 0 && fstat(fd, &file) == 0 &&
+        file.st_uid == 0 && fchown(fd, owner.st_uid, owner.st_gid)) {
+        int failed = errno;
+        close(fd);
+        fd = -1;
+        errno = failed;
+    }
+    if (fd < 0)
+        cannot_write(e, path, errno);
+    return fd;
+}
+
 bool path_read(const char *path, size_t max, struct buf *out, struct error *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -147,8 +147,8 @@ int state_lock(const char *source, struct error *e)
     char *dir = path_state(), *name = mem_format("%s.run", source), *path = path_join(dir, name);
     int fd = -1;
 
-    if (path_make(dir, e) && (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
-        error_set(e, errno == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_IO, "%s: %s", path, strerror(errno));
+    if (path_make(dir, e))
+        fd = path_open(path, e);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
         error_set(e, errno == EWOULDBLOCK ? CENTRAL_TRY_AGAIN : CENTRAL_IO,
                   errno == EWOULDBLOCK ? "%s: another run is under way" : "%s: cannot be locked", source);
@@ -296,6 +296,11 @@ struct state *state_open(const char *source, struct error *e)
         s->statements[i].text = statements[i];
     bool ok = path_make(dir, e);
     free(dir);
+    if (ok && geteuid() == 0 && !path_exists(s->path)) {
+        /* SQLite gives its other files to this one's owner. */
+        int fd = path_open(s->path, e);
+        ok = fd >= 0 && close(fd) == 0;
+    }
     ok = ok && (sqlite3_open(s->path, &s->sql.db) == SQLITE_OK || sql_failed(&s->sql, e));
     if (ok)
         sqlite3_busy_timeout(s->sql.db, STATE_BUSY_MS);

@@ -21,6 +21,9 @@ char *path_join(const char *dir, const char *name);
 bool path_exists(const char *path);
 /* Makes the folder and those above it, 0755, where they are missing. CENTRAL_IO, CENTRAL_NO_PERMISSION. */
 bool path_make(const char *dir, struct error *e);
+/* Opens a file for reading and writing, and makes it where it is missing: 0644, and when root makes it, its folder's
+ * owner's, who is to go on with what root began by hand. -1 with CENTRAL_IO or CENTRAL_NO_PERMISSION. */
+int path_open(const char *path, struct error *e);
 /* Reads a whole file of at most max bytes into out. CENTRAL_IO, CENTRAL_NO_PERMISSION; CENTRAL_CONFIG when it is not
  * there. */
 bool path_read(const char *path, size_t max, struct buf *out, struct error *e);
