@@ -449,12 +449,13 @@ static enum central_exit from_jetstream(struct archiver *p)
         if (got > 0)
             add_message(p, &m);
         else if (got < 0 && e.text) {
-            /* One stream that is gone must not keep the others from the archive. */
+            /* One stream that is gone must not keep the others from the archive. What is not permitted is no matter of
+             * one stream, and ends it. */
             if (!told || strcmp(told, e.text) != 0)
                 log_error("%s", e.text);
             free(told);
             told = e.text;
-            ok = !p->o.once;
+            ok = !p->o.once && e.status != CENTRAL_NO_PERMISSION;
             p->status = ok ? CENTRAL_OK : e.status;
             e = (struct error){0};
             signals_wait(-1, false, LINGER_MS);

@@ -1,15 +1,19 @@
 #include "central/bus.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "central/clock.h"
 #include "central/credential.h"
 #include "central/mem.h"
 #include "central/path.h"
 
 #define BUS_CONNECT_MS 5000
 #define BUS_RECONNECT_MS 250
+/* How soon a request that waits notices that the server forbade it. */
+#define BUS_LOOK_MS 50
 #define CONTEXT_MAX (64 * 1024)
 #define API_PREFIX "$JS.API."
 
@@ -18,6 +22,8 @@ struct bus {
     natsOptions *options;
     char *url; /* for messages */
     atomic_uint losses, denials;
+    pthread_mutex_t lock; /* of denied */
+    char *denied;         /* what the server said last that it does not permit */
 };
 
 /* What the environment, or a context of the nats command, says. */
@@ -183,9 +189,31 @@ static void on_loss(natsConnection *nc, void *closure)
  * not permit: that it says only here. */
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
 {
-    (void)nc, (void)sub;
-    if (status == NATS_NOT_PERMITTED)
-        atomic_fetch_add(&((struct bus *)closure)->denials, 1);
+    struct bus *b = closure;
+    const char *text = NULL;
+
+    (void)sub;
+    if (status != NATS_NOT_PERMITTED)
+        return;
+    pthread_mutex_lock(&b->lock);
+    if (natsConnection_GetLastError(nc, &text) == NATS_NOT_PERMITTED && text) {
+        free(b->denied);
+        b->denied = mem_string(text);
+    }
+    pthread_mutex_unlock(&b->lock);
+    atomic_fetch_add(&b->denials, 1);
+}
+
+/* Whether the last denial is of subject: Permissions Violation for Publish to "SUBJECT". A long one comes cut short. */
+static bool denied(struct bus *b, const char *subject)
+{
+    pthread_mutex_lock(&b->lock);
+    const char *quote = b->denied ? strchr(b->denied, '"') : NULL;
+    size_t len = quote ? strcspn(quote + 1, "\"") : 0;
+    bool ends = quote && quote[1 + len];
+    bool same = quote && strncmp(quote + 1, subject, len) == 0 && (!ends || !subject[len]);
+    pthread_mutex_unlock(&b->lock);
+    return same;
 }
 
 static natsStatus set_servers(natsOptions *o, const char *urls)
@@ -260,6 +288,7 @@ struct bus *bus_open(const char *name, struct error *e)
         free(b);
         return NULL;
     }
+    pthread_mutex_init(&b->lock, NULL);
     b->url = shown_url(s.url);
     natsStatus st = natsOptions_Create(&b->options);
     if (st == NATS_OK)
@@ -283,6 +312,8 @@ void bus_close(struct bus *b)
     natsConnection_Destroy(b->nc);
     natsOptions_Destroy(b->options);
     nats_CloseAndWait(2000);
+    pthread_mutex_destroy(&b->lock);
+    free(b->denied);
     free(b->url);
     free(b);
 }
@@ -312,16 +343,73 @@ unsigned bus_denials(struct bus *b)
     return atomic_load(&b->denials);
 }
 
+bool bus_denied(struct bus *b, const char *prefix, struct error *e)
+{
+    pthread_mutex_lock(&b->lock);
+    const char *quote = b->denied ? strchr(b->denied, '"') : NULL;
+    bool is = quote && strncmp(quote + 1, prefix, strlen(prefix)) == 0;
+    if (is)
+        error_set(e, CENTRAL_NO_PERMISSION, "%s: not permitted to publish to %.*s", b->url,
+                  (int)strcspn(quote + 1, "\""), quote + 1);
+    pthread_mutex_unlock(&b->lock);
+    return is;
+}
+
 int64_t bus_max_payload(struct bus *b)
 {
     return natsConnection_GetMaxPayload(b->nc);
+}
+
+/* Waits for the one answer; NATS_NOT_PERMITTED as soon as the server forbade the subject or that of the answer. */
+static natsStatus await_answer(struct bus *b, natsSubscription *sub, const char *subject, const char *inbox,
+                               unsigned denials, int timeout_ms, natsMsg **reply)
+{
+    int64_t end = clock_monotonic() + INT64_C(1000) * timeout_ms;
+
+    for (;;) {
+        int64_t left = (end - clock_monotonic()) / 1000;
+        natsStatus s = natsSubscription_NextMsg(reply, sub, left > BUS_LOOK_MS ? BUS_LOOK_MS : left > 0 ? left : 1);
+        if (s == NATS_OK && natsMsg_IsNoResponders(*reply)) {
+            natsMsg_Destroy(*reply);
+            *reply = NULL;
+            s = NATS_NO_RESPONDERS;
+        }
+        if (s != NATS_TIMEOUT)
+            return s;
+        if (bus_denials(b) != denials && (denied(b, subject) || denied(b, inbox)))
+            return NATS_NOT_PERMITTED;
+        if (left <= BUS_LOOK_MS)
+            return s;
+    }
+}
+
+/* A subscription of its own instead of natsConnection_Request: that waits to the end for what the server forbade. */
+static natsStatus request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms,
+                          natsMsg **reply)
+{
+    natsSubscription *sub = NULL;
+    natsInbox *inbox = NULL;
+    unsigned denials = bus_denials(b);
+    natsStatus s = natsInbox_Create(&inbox);
+
+    if (s == NATS_OK)
+        s = natsConnection_SubscribeSync(&sub, b->nc, inbox);
+    if (s == NATS_OK)
+        s = natsSubscription_AutoUnsubscribe(sub, 1);
+    if (s == NATS_OK)
+        s = natsConnection_PublishRequest(b->nc, subject, inbox, body, (int)len);
+    if (s == NATS_OK)
+        s = await_answer(b, sub, subject, inbox, denials, timeout_ms, reply);
+    natsSubscription_Destroy(sub);
+    natsInbox_Destroy(inbox);
+    return s;
 }
 
 bool bus_request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms, struct buf *answer,
                  struct error *e)
 {
     natsMsg *reply = NULL;
-    natsStatus s = natsConnection_Request(&reply, b->nc, subject, body, (int)len, timeout_ms);
+    natsStatus s = request(b, subject, body, len, timeout_ms, &reply);
 
     if (s == NATS_OK) {
         buf_add(answer, natsMsg_GetData(reply), (size_t)natsMsg_GetDataLength(reply));
@@ -333,6 +421,9 @@ bool bus_request(struct bus *b, const char *subject, const char *body, size_t le
                          strncmp(subject, API_PREFIX, strlen(API_PREFIX)) == 0 ? ": is JetStream enabled?" : "");
     if (s == NATS_TIMEOUT)
         return error_set(e, CENTRAL_UNAVAILABLE, "%s: no answer to %s in %d ms", b->url, subject, timeout_ms);
+    if (s == NATS_NOT_PERMITTED)
+        return error_set(e, CENTRAL_NO_PERMISSION, "%s: not permitted to publish to %s%s", b->url, subject,
+                         denied(b, subject) ? "" : ", or to subscribe to its answer");
     return error_set(e, status_of(s), "%s: %s: %s", b->url, subject, natsStatus_GetText(s));
 }
 

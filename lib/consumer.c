@@ -72,7 +72,7 @@ struct consumers {
     natsMsg **messages; /* taken from the inbox, not handed out yet */
     size_t next, taken;
     bool empty; /* the inbox was, when last looked into */
-    unsigned losses, turns;
+    unsigned losses, denials, turns;
     int64_t heard;   /* monotonic: when something last came */
     int64_t emptied; /* monotonic: when the inbox was last found empty */
     int64_t looked;  /* monotonic: when consumers_drained last asked */
@@ -149,6 +149,7 @@ struct consumers *consumers_open(struct bus *b, struct error *e)
 
     cs->bus = b;
     cs->losses = bus_losses(b);
+    cs->denials = bus_denials(b);
     cs->empty = true;
     cs->heard = clock_monotonic();
     cs->inbox = inbox_open(b, e);
@@ -573,6 +574,17 @@ static void ask(struct consumer *c)
     buf_free(&body);
 }
 
+/* Requests and acknowledgements get no answer that says so: messages would not come, or come for ever. */
+static bool permitted(struct consumers *cs, struct error *e)
+{
+    unsigned denials = bus_denials(cs->bus);
+
+    if (denials == cs->denials)
+        return true;
+    cs->denials = denials;
+    return !bus_denied(cs->bus, "$JS.API.CONSUMER.MSG.NEXT.", e) && !bus_denied(cs->bus, "$JS.ACK.", e);
+}
+
 /* Looks at connection, clock and consumers, and keeps enough asked for. */
 static bool tend(struct consumers *cs, struct error *e)
 {
@@ -580,6 +592,8 @@ static bool tend(struct consumers *cs, struct error *e)
     bool connected = bus_connected(cs->bus);
     int64_t now = clock_monotonic();
 
+    if (!permitted(cs, e))
+        return false;
     /* What was asked for and sent is gone; what came before is read first, so that it is known. */
     bool lost = connected && cs->empty && losses != cs->losses;
     if (lost)

@@ -103,12 +103,28 @@ like "$(cat out)" archive-central_quake '... the archiver'
 exits 0 '... and at the desk' as reader central-top --json -n 1
 
 head -n 1 "$top"/tests/adapters/usgs_quake/*/expected 2>/dev/null | grep -m 1 '^{' >event || central-query --limit 1 >event
-exits 77 'the reader does not publish' as reader central-publish --give-up 3s <event
-not_ok '... nor delete a stream' as reader central-streams rm --yes CENTRAL_QUAKE
-not_ok '... nor take from the archiver' as reader central-subscribe --durable archive-central_quake CENTRAL_QUAKE
-not_ok 'the archiver does not publish events' as archiver central-publish --give-up 3s <event
-not_ok 'the publisher does not delete a stream' as publisher central-streams rm --yes CENTRAL_QUAKE
-not_ok '... nor make one' as publisher central-streams apply --file <(printf 'CENTRAL_X central.x.> 1d 64MiB\n')
+# forbidden DESC SUBJECT COMMAND...: ends with 77, in one line that names the subject.
+forbidden() {
+    exits 77 "$1" "${@:3}"
+    like "$(grep -v '^{' err)" "not permitted .*$2" '... in words that name the subject'
+}
+forbidden 'the reader does not publish' central.quake as reader central-publish --give-up 3s <event
+forbidden '... nor delete a stream' 'STREAM\.DELETE\.CENTRAL_QUAKE' as reader central-streams rm --yes CENTRAL_QUAKE
+forbidden '... nor empty one' 'STREAM\.PURGE\.CENTRAL_QUAKE' as reader central-streams purge --yes CENTRAL_QUAKE
+printf 'CENTRAL_X central.x.> 1d 64MiB\n' >x.conf
+forbidden '... nor make one' 'STREAM\.CREATE\.CENTRAL_X' as reader central-streams apply --file x.conf
+printf 'CENTRAL_QUAKE central.quake.> 2d 64MiB\n' >changed.conf
+forbidden '... nor change one' 'STREAM\.UPDATE\.CENTRAL_QUAKE' as reader central-streams apply --file changed.conf CENTRAL_QUAKE
+forbidden '... nor take from the archiver' 'archive-central_quake' as reader central-subscribe --durable archive-central_quake CENTRAL_QUAKE
+jq -c '.id = "another" | .data.id = .id' event | as publisher central-publish >/dev/null
+forbidden '... nor archive' 'CONSUMER\..*\.CENTRAL_' as reader timeout 60 central-archive --once
+forbidden '... for ever' 'CONSUMER\..*\.CENTRAL_' as reader timeout 60 central-archive
+forbidden 'the archiver does not publish events' central.quake as archiver central-publish --give-up 3s <event
+forbidden '... nor list streams' 'STREAM\.NAMES' as archiver central-streams list
+forbidden 'the publisher does not delete a stream' 'STREAM\.DELETE\.CENTRAL_QUAKE' as publisher central-streams rm --yes CENTRAL_QUAKE
+forbidden '... nor make one' 'STREAM\.CREATE\.CENTRAL_X' as publisher central-streams apply --file x.conf
+rm -r state
+forbidden 'a source whose user may do nothing of it polls nothing' 'MSG\.GET' as archiver central-source --from "$top/examples/feeds/usgs_quake.geojson" usgs_quake
 is "$(as operator central-streams list --json CENTRAL_QUAKE | jq -r .name | head -n 1)" CENTRAL_QUAKE 'all is still there'
 
 done_testing

@@ -35,10 +35,13 @@ bool bus_connected(struct bus *b);
 unsigned bus_losses(struct bus *b);
 /* How often the server said so far that we may not publish or subscribe somewhere. It does not say so to the line. */
 unsigned bus_denials(struct bus *b);
+/* Whether the last of these was of a subject that begins so; e then says of which. */
+bool bus_denied(struct bus *b, const char *prefix, struct error *e);
 /* The largest message the server takes, in bytes, headers included. */
 int64_t bus_max_payload(struct bus *b);
 
-/* One request, one answer. CENTRAL_UNAVAILABLE on no responders or time-out. */
+/* One request, one answer. CENTRAL_UNAVAILABLE on no responders or time-out, CENTRAL_NO_PERMISSION as soon as the
+ * server forbids it. */
 bool bus_request(struct bus *b, const char *subject, const char *body, size_t len, int timeout_ms, struct buf *answer,
                  struct error *e);
 /* A JetStream API call: subject below $JS.API. (e.g. "STREAM.INFO.CENTRAL_WX"). The answer is checked JSON in answer,
