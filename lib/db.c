@@ -185,6 +185,19 @@ static void on_notice(void *closure, const PGresult *notice)
     buf_free(&flat);
 }
 
+/* Whether libpq came so far as to look for a server: what it says instead is of its settings, a service that is not
+ * there or a sslmode that is none. It has no other way to tell. */
+static bool was_tried(PGconn *conn)
+{
+    static const char *const tried[] = {"connection to server ", "could not translate host name ", "FATAL: "};
+    const char *text = PQerrorMessage(conn);
+
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
+        if (strstr(text, tried[i]))
+            return true;
+    return false;
+}
+
 /* In the verbose form a server's refusal carries its SQLSTATE: "FATAL:  28P01: password ... LOCATION: ...". libpq has
  * no other way to tell it while connecting. */
 static enum central_exit refusal(struct db *d, struct error *e)
@@ -209,6 +222,8 @@ static enum central_exit refusal(struct db *d, struct error *e)
     }
     if (PQconnectionNeedsPassword(d->conn))
         status = CENTRAL_NO_PERMISSION;
+    if (!was_tried(d->conn))
+        status = CENTRAL_CONFIG;
     error_set(e, status, "%s: %s", d->name, text.data && *text.data ? text.data : "no connection");
     buf_free(&text);
     return status;

@@ -150,7 +150,17 @@ ask 77 'password' 'another password' DATABASE_URL="$url" PGPASSFILE="$tmp/wrong"
 ask 77 'password' 'another password in the URL' DATABASE_URL="postgresql://analyst:secret-4@127.0.0.1:$pgport/central"
 printf '[desk]\nhost=127.0.0.1\nport=%s\nuser=analyst\ndbname=central\nsslmode=require\n' "$pgport" >service
 ask 0 '' 'a service' PGSERVICEFILE="$tmp/service" PGSERVICE=desk PGPASSFILE="$tmp/pass"
-ask 69 '"other" not found' 'one that is not there' PGSERVICEFILE="$tmp/service" PGSERVICE=other
+ask 78 '"other" not found' 'one that is not there' PGSERVICEFILE="$tmp/service" PGSERVICE=other
+ask 78 'service file' '... nor the file' PGSERVICEFILE="$tmp/no-service" PGSERVICE=desk
+ask 77 'password' 'no password' DATABASE_URL="$url" PGPASSFILE="$tmp/none"
+ask 77 'pg_hba.conf' 'nobody lets one in without TLS' DATABASE_URL="$url sslmode=disable" PGPASSFILE="$tmp/pass"
+ask 77 'pg_hba.conf' 'a user whom nobody lets in' DATABASE_URL="$url sslmode=disable user=stranger" PGPASSFILE="$tmp/pass"
+ask 77 'role "stranger"|password' 'one who is not there' DATABASE_URL="$url user=stranger password=secret-5"
+ask 78 'database "other" does not exist' 'a database that is not there' DATABASE_URL="$url dbname=other password=secret-3"
+ask 78 'sslmode' 'a setting that is none' DATABASE_URL="$url" PGSSLMODE=some
+ask 78 'port' 'a port that is none' PGHOST=127.0.0.1 PGPORT=some
+ask 69 'translate' 'a host that is not there' PGHOST=no.such.host.invalid
+ask 69 'refused' 'a server that is not there' DATABASE_URL="host=127.0.0.1 port=1 user=analyst dbname=central"
 kill -INT "$database"
 wait "$database" || true
 
