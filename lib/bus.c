@@ -114,8 +114,8 @@ static bool read_context(struct settings *s, struct error *e)
                                        .ca = member_path(v, "ca"),
                                        .cert = member_path(v, "cert"),
                                        .key = member_path(v, "key")};
-                /* The file may hold a password. */
-                ok = (!s->password && !s->token) || credential_file_ok(path, e);
+                /* The file may hold a password, in its URL too. */
+                ok = (!s->password && !s->token && !(s->url && strchr(s->url, '@'))) || credential_file_ok(path, e);
             } else {
                 e->status = CENTRAL_CONFIG;
             }
@@ -152,7 +152,8 @@ static bool read_settings(struct settings *s, struct error *e)
     /* nats.c would connect without either. */
     if (s->nkey && !s->nkey_public)
         return error_set(e, CENTRAL_CONFIG, "%s: NATS_NKEY_PUBLIC must hold the public key of this seed", s->nkey);
-    const char *secrets[] = {s->creds, s->nkey, s->key};
+    /* A certificate without a key beside it is taken to hold its key. */
+    const char *secrets[] = {s->creds, s->nkey, s->cert && !s->key ? s->cert : s->key};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         if (secrets[i] && !credential_file_ok(secrets[i], e))
             return false;

@@ -42,17 +42,25 @@ static const char *from_environment(const char *name)
     return value && *value ? value : NULL;
 }
 
+/* systemd's own credentials are 0440, root's, in a folder that only the service can enter: an ACL of that one user's
+ * shows as rights of the group. */
+static bool is_given(const char *path, const struct stat *file)
+{
+    const char *given = getenv("CREDENTIALS_DIRECTORY");
+    size_t len = given ? strlen(given) : 0;
+    struct stat folder;
+
+    return len && strncmp(path, given, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/') &&
+           !(file->st_mode & S_IRWXO) && stat(given, &folder) == 0 && !(folder.st_mode & S_IRWXO);
+}
+
 bool credential_file_ok(const char *path, struct error *e)
 {
     struct stat st;
 
     if (stat(path, &st))
         return error_set(e, errno == EACCES ? CENTRAL_NO_PERMISSION : CENTRAL_CONFIG, "%s: %s", path, strerror(errno));
-    /* systemd's own credentials are 0440, root's, in a folder that only the service can enter. */
-    const char *given = getenv("CREDENTIALS_DIRECTORY");
-    if (given && *given && strncmp(path, given, strlen(given)) == 0)
-        return true;
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
+    if ((st.st_mode & (S_IRWXG | S_IRWXO)) && !is_given(path, &st))
         return error_set(e, CENTRAL_NO_PERMISSION, "%s: others can read it (mode %03o); chmod 600 it", path,
                          (unsigned)(st.st_mode & 0777));
     return true;

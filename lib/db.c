@@ -12,6 +12,7 @@
 
 #include "central/buf.h"
 #include "central/clock.h"
+#include "central/db_files.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/signals.h"
@@ -281,7 +282,7 @@ struct db *db_open(const char *url, const char *name, struct error *e)
     }
     PQsetErrorVerbosity(d->conn, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(d->conn, on_notice, NULL);
-    if (!connect_wait(d, PQconnectPoll, e)) {
+    if (!db_files_ok(d->conn, url, e) || !connect_wait(d, PQconnectPoll, e)) {
         db_close(d);
         return NULL;
     }

@@ -51,6 +51,14 @@ one 0 '' '... the selected one' NATS_URL=''
 chmod 644 "$HOME/.config/nats/context/desk.json"
 one 77 'desk.json: .*read' '... not when others can read it' NATS_URL='' NATS_CONTEXT=desk
 one 78 'other.json: No such file' '... nor one that is not there' NATS_URL='' NATS_CONTEXT=other
+printf '{"url": "nats://u:secret-1@%s"}\n' "${NATS_URL#*//}" >"$HOME/.config/nats/context/url.json"
+chmod 644 "$HOME/.config/nats/context/url.json"
+one 77 'url.json: .*read' '... nor with the password in its URL' NATS_URL='' NATS_CONTEXT=url
+printf '{"url": "%s", "creds": "~/user.creds"}\n' "$NATS_URL" | private "$HOME/.config/nats/context/creds.json"
+printf 'x' >"$HOME/user.creds"
+chmod 644 "$HOME/user.creds"
+one 77 'user.creds: .*read' '... nor its credentials' NATS_URL='' NATS_CONTEXT=creds
+rm "$HOME/user.creds"
 rm -r "$HOME/.config/nats"
 serve 'authorization { token: secret-1 }'
 one 0 '' 'a token' NATS_TOKEN=secret-1
@@ -105,6 +113,10 @@ one 0 '' 'a client certificate' NATS_CA="$tmp/tls/ca.pem" NATS_CERT="$tmp/tls/cl
 exits 69 'none' timeout 60 env NATS_CA="$tmp/tls/ca.pem" central-streams list
 chmod 644 tls/client.key
 one 77 'client.key: .*read' 'one whose key everybody can read' NATS_CA="$tmp/tls/ca.pem" NATS_CERT="$tmp/tls/client.pem" NATS_KEY="$tmp/tls/client.key"
+(umask 077 && cat tls/client.pem tls/client.key >tls/both.pem)
+one 0 '' 'a certificate with its key in one file' NATS_CA="$tmp/tls/ca.pem" NATS_CERT="$tmp/tls/both.pem"
+chmod 640 tls/both.pem
+one 77 'both.pem: .*read' 'one that the group can read' NATS_CA="$tmp/tls/ca.pem" NATS_CERT="$tmp/tls/both.pem"
 kill "$pid"
 wait "$pid" || true
 
@@ -160,6 +172,26 @@ ask 78 'database "other" does not exist' 'a database that is not there' DATABASE
 ask 78 'sslmode' 'a setting that is none' DATABASE_URL="$url" PGSSLMODE=some
 ask 78 'port' 'a port that is none' PGHOST=127.0.0.1 PGPORT=some
 ask 69 'translate' 'a host that is not there' PGHOST=no.such.host.invalid
+printf '[desk]\nhost=127.0.0.1\nport=%s\nuser=analyst\ndbname=central\npassword=secret-3\n' "$pgport" | private full
+ask 0 '' 'a service with its password' PGSERVICEFILE="$tmp/full" PGSERVICE=desk
+ask 0 '' '... named in the URL' PGSERVICEFILE="$tmp/full" DATABASE_URL='service=desk'
+chmod 640 full
+ask 77 'full: .*read' '... that the group can read' PGSERVICEFILE="$tmp/full" PGSERVICE=desk
+ask 77 'full: .*read' '... named in the URL' PGSERVICEFILE="$tmp/full" DATABASE_URL='service=desk'
+cp -p full "$HOME/.pg_service.conf"
+ask 77 'pg_service.conf: .*read' "... the user's own" PGSERVICE=desk
+rm "$HOME/.pg_service.conf"
+mkdir common
+cp -p full common/pg_service.conf
+ask 77 'pg_service.conf: .*read' '... one for all' PGSYSCONFDIR="$tmp/common" PGSERVICE=desk
+# The test before this one gave the key to all.
+ask 77 'client.key: .*read' 'a key of a certificate that all can read' \
+    DATABASE_URL="$url sslcert=$tmp/tls/client.pem sslkey=$tmp/tls/client.key" PGPASSFILE="$tmp/pass"
+chmod 600 tls/client.key
+ask 0 '' '... and one that nobody else can' DATABASE_URL="$url sslcert=$tmp/tls/client.pem sslkey=$tmp/tls/client.key" PGPASSFILE="$tmp/pass"
+chmod 644 pass
+exits 77 'a pass file that all can read' env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE DATABASE_URL="$url" PGPASSFILE="$tmp/pass" central-query --count
+like "$(cat err)" 'pass" has group or world access' '... libpq says so'
 ask 69 'refused' 'a server that is not there' DATABASE_URL="host=127.0.0.1 port=1 user=analyst dbname=central"
 kill -INT "$database"
 wait "$database" || true

@@ -184,6 +184,13 @@ exits 69 'one from the environment' env CENTRAL_KEY_SECRET=CANARY-5678 central-f
 is "$(tail -n 1 liar/requests | cut -f 2)" 'key=CANARY-5678' '... is used'
 mkdir credentials
 echo CANARY-9 >credentials/secret
+chmod 750 credentials
+chmod 440 credentials/secret
 exits 69 'one from systemd' env CREDENTIALS_DIRECTORY="$tmp/credentials" central-fetch secret --now --tries 1
 is "$(tail -n 1 liar/requests | cut -f 2)" 'key=CANARY-9' '... is used'
+chmod 444 credentials/secret
+exits 77 'one that all can read' env CREDENTIALS_DIRECTORY="$tmp/credentials" central-fetch secret --now --tries 1
+chmod 440 credentials/secret
+chmod 755 credentials
+exits 77 '... or whose folder is open to all' env CREDENTIALS_DIRECTORY="$tmp/credentials" central-fetch secret --now --tries 1
 done_testing
