@@ -58,7 +58,7 @@ FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults fuzz fuzzers regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -156,6 +156,10 @@ fuzzers:
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' \
 	    $(TARGETS:%=build/fuzz/tests/fuzz/%)
 
+# central-operations(7), followed word for word in a Debian 12 of its own; as root, see there what it needs.
+check-operations: deb
+	tests/operations/walk
+
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
 	$(BUILD)/bin/central-adapter check --regen
@@ -208,12 +212,20 @@ install: all
 	for e in $(EXAMPLES); do install -D -m $$(test -x $$e && echo 755 || echo 644) $$e $(DOC)/$$e; done
 	install -m 644 README.md LICENSE $(DOC)
 
+# What install made and uninstall leaves empty goes too, but not what a system has anyway.
+FOLDERS = $(DESTDIR)$(PREFIX)/bin $(SYSTEMD)/systemd/system $(SYSTEMD)/sysusers.d $(SYSTEMD)/tmpfiles.d $(COMPLETION) $(ZSH) \
+          $(DOC) $(DESTDIR)$(DATADIR) $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
+KEPT    = ''$(if $(DESTDIR),,|$(PREFIX)/bin|$(PREFIX)/lib|$(PREFIX)/share|$(PREFIX)/share/man|/lib)
+
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SCRIPTS:%=$(DESTDIR)$(PREFIX)/bin/%) $(ADAPTERS:%=$(DESTDIR)$(PREFIX)/bin/central-fetch-%)
 	rm -rf $(DESTDIR)$(DATADIR) $(DOC)
 	for m in $(notdir $(MANUAL)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
 	rm -f $(UNITS:%=$(SYSTEMD)/systemd/system/%) $(SYSTEMD)/sysusers.d/central.conf $(SYSTEMD)/tmpfiles.d/central.conf
 	rm -f $(TOOLS:%=$(COMPLETION)/%) $(SCRIPTS:%=$(COMPLETION)/%) $(ZSH)/_central
+	@for d in $(FOLDERS:$(DESTDIR)%=%); do \
+	    while case $$d in $(KEPT)) false ;; esac && { test ! -d $(DESTDIR)$$d || rmdir $(DESTDIR)$$d 2>/dev/null; }; do d=$${d%/*}; done; \
+	done
 
 # A Debian package in build/, with the dependencies that the programs have.
 deb: all
@@ -222,4 +234,4 @@ deb: all
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/operations -prune -o -name '*.d' -print 2>/dev/null)
