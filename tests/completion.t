@@ -1,5 +1,5 @@
 #!/bin/bash
-# Completion in bash, driven as bash drives it; and the package.
+# Completion in bash, driven as bash drives it, and in zsh, typed into one; and the package.
 set -euo pipefail
 . "$(dirname "$0")/tap.sh"
 
@@ -34,6 +34,38 @@ central-archive --migrate >/dev/null
 central-fetch usgs_quake --from "$top/examples/feeds/usgs_quake.geojson" | central-normalize | central-archive - >/dev/null
 is "$(complete_line central-query --category quake.event.g)" quake.event.great 'categories of the archive'
 is "$(complete_line central-query --adapter u)" usgs_quake 'adapters of the archive'
+
+# --- zsh
+
+if type -P zsh >/dev/null; then
+    # typed WANT LINE DESC: TAB behind LINE offers WANT.
+    : >lines
+    : >wants
+    typed() { printf '%s\n' "$2" >>lines && printf '%s: %s\n' "$3" "$1" >>wants; }
+    typed 'swpc_alerts swpc_kindex swpc_protons' 'central-source swpc_' sources
+    typed enable 'central-adapter en' commands
+    typed usgs_quake 'central-adapter enable usg' '... and what they are for'
+    typed CENTRAL_HYDRO 'central-streams show CENTRAL_H' streams
+    typed CENTRAL_QUAKE 'central-subscribe CENTRAL_Q' '... of the server'
+    typed geojson-seq 'central-query --format geojson-' formats
+    typed quake.event.great 'central-query --category quake.event.g' 'categories of the archive'
+    typed usgs_quake 'central-query --adapter usg' 'adapters'
+    typed 'central-operations.txt' 'central-query --file central-op' 'files'
+    : >central-operations.txt
+    for tool in "$top"/cmd/*; do
+        tool=$(basename "$tool" .c)
+        typed "$("$tool" --help | sed -n 's/^ *\(-.,\)\{0,1\} *\(--[a-z-]*\).*/\2/p' | sort -u | paste -sd ' ')" "$tool --" "every option of $tool"
+    done
+    exits 0 'zsh completes what is typed' timeout 300 zsh -f "$top/tests/complete.zsh" "$top/examples/completions" <lines
+    while IFS= read -r -u 7 want && IFS= read -r -u 8 got; do
+        is "${want%%: *}: $got" "$want" "zsh: ${want%%: *}"
+    done 7<wants 8<out
+    is "$(wc -l <out)" "$(wc -l <lines)" 'zsh answers each line'
+else
+    skip 'zsh' 'it is not here'
+fi
+
+# --- the package
 
 if type -P dpkg-deb >/dev/null && [[ ${BUILD:-build} == build ]]; then
     ok 'make deb' "$top/examples/make-deb" build

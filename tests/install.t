@@ -21,7 +21,7 @@ tree() {
     for file in "$top"/sql/*.sql; do printf '%s\n' "$prefix/share/central/sql/${file##*/}"; done
     for file in "$top"/man/*.[1-8]; do printf '%s\n' "$prefix/share/man/man${file##*.}/${file##*/}"; done
     for file in "$top"/units/central*.{service,timer,target}; do printf '%s\n' "$system/systemd/system/${file##*/}"; done
-    (cd "$top" && git ls-files examples 2>/dev/null || find examples -type f) | grep -v '^examples/completions/' |
+    (cd "$top" && find examples -type f ! -path 'examples/completions/*') |
         sed "s|^|$prefix/share/doc/central/|"
     printf '%s\n' "$system/sysusers.d/central.conf" "$system/tmpfiles.d/central.conf" "$zsh/_central" \
         "$prefix/share/central/streams.conf" "$prefix/share/central/nats-server.conf" "$prefix/share/doc/central/"{README.md,LICENSE}
