@@ -15,6 +15,7 @@ perl -MIO::Socket::INET -e '
     while (my $c = $s->accept) {
         my $request = ""; my $key = "";
         while (my $l = <$c>) { $request = $l if $request eq ""; $key .= $l if $l =~ /^X-Key/i; last if $l =~ /^\r?\n$/ }
+        open my $keys, ">>", "keys" or die; print $keys $key; close $keys;
         my ($path) = $request =~ / (\S+)/; my $body = "you asked $path with $key"; my $head = "";
         my $status = "200 OK";
         $status = "403 Forbidden: $path" if $path =~ /denied/;
@@ -28,7 +29,7 @@ chmod 600 etc/credentials/spy
 for kind in good denied moved odd; do
     cat >"adapters/spy_$kind.jq" <<J
 def about: {name: "spy_$kind", title: "t", every: 10, kind: "snapshot", timeout: 5, keep: "14d", credential: "spy", settings: {}};
-def requests: {url: "http://127.0.0.1:$(cat port)/$kind/\(.key)/x?key=\(.key)", headers: {"X-Key": .key}, format: "json"};
+def requests: {url: "http://127.0.0.1:$(cat port)/$kind/\(.key)/x?key=\(.key)", headers: ["X-Key: \(.key)"], format: "json"};
 def items: .items[];
 def event: {id, category: "quake.event.minor", subject: ["quake", "event", "minor"], time: "2026-11-20T00:00:00Z", severity: 0, data: {}};
 def removed: {id: .last.id, category: "quake.event.removed", subject: ["quake", "event", "removed"], time: .now, severity: 0, data: {},
@@ -109,6 +110,7 @@ spy 'the key from the environment' CENTRAL_KEY_spy="$canary" central-source --no
 
 # An argument can be seen until the program overwrites it: --db is documented so.
 sed -i "/--db postgresql/d" seen/processes
+ok 'the feed was given the key in its header, too' grep -q "^X-Key: $canary" keys
 ok "something was seen" grep -q central-fetch seen/processes
 ok "... and said" grep -rq spy_denied seen
 central-subscribe --raw --all '>' >seen/bus 2>/dev/null || true
