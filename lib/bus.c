@@ -423,8 +423,8 @@ bool bus_request(struct bus *b, const char *subject, const char *body, size_t le
     if (s == NATS_TIMEOUT)
         return error_set(e, CENTRAL_UNAVAILABLE, "%s: no answer to %s in %d ms", b->url, subject, timeout_ms);
     if (s == NATS_NOT_PERMITTED)
-        return error_set(e, CENTRAL_NO_PERMISSION, "%s: not permitted to publish to %s%s", b->url, subject,
-                         denied(b, subject) ? "" : ", or to subscribe to its answer");
+        return error_set(e, CENTRAL_NO_PERMISSION, "%s: not permitted to %s %s", b->url,
+                         denied(b, subject) ? "publish to" : "subscribe to the answer of", subject);
     return error_set(e, status_of(s), "%s: %s: %s", b->url, subject, natsStatus_GetText(s));
 }
 

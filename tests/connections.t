@@ -64,6 +64,18 @@ serve 'authorization { token: secret-1 }'
 one 0 '' 'a token' NATS_TOKEN=secret-1
 one 77 'Authentication' 'another token' NATS_TOKEN=secret-2
 
+# --- what one may not do, and nobody answers
+
+serve 'authorization { users: [ { user: all, password: p }, { user: mute, password: p, permissions: {
+    publish: ["$JS.API.>"], subscribe: "_INBOX.>" } }, { user: deaf, password: p, permissions: { publish: ">", subscribe: "central.>" } } ] }'
+as() { env NATS_USER="$1" NATS_PASSWORD=p "${@:2}"; }
+as all central-streams apply >/dev/null
+central-fetch usgs_quake --from "$top/examples/feeds/usgs_quake.geojson" | central-normalize 2>/dev/null | as all central-publish >/dev/null
+exits 77 'a reader who may take and not acknowledge' as mute timeout 60 central-subscribe --all --durable desk CENTRAL_QUAKE
+like "$(tail -n 1 err)" 'not permitted .*\$JS\.ACK\.' '... is told'
+exits 77 'who may ask and not hear the answer' as deaf timeout 60 central-streams list
+like "$(cat err)" 'not permitted to subscribe to the answer of .JS\.API\.' '... is told'
+
 public=$("$top/tests/nkey.pl" user "$tmp/user.nk")
 other=$("$top/tests/nkey.pl" user "$tmp/other.nk")
 serve "authorization { users: [ { nkey: $public } ] }"
