@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "central/event.h"
+#include "central/region.h"
 #include "central/stream.h"
 
 #define TOKENS_MAX 8
@@ -40,6 +41,24 @@ static void token(const char *text, size_t len)
     buf_free(&subject);
 }
 
+/* A region's code becomes a name, a name the end of a subject. */
+static void region(const char *code)
+{
+    struct buf name = {0}, subject = {0};
+
+    bool known = region_put_same(&name, code, strlen(code));
+    if (!known) {
+        buf_clear(&name);
+        known = region_put_ugc(&name, code, strlen(code));
+    }
+    MUST(!known || strncmp(buf_text(&name), "US-", 3) == 0);
+    buf_add_text(&subject, "central.");
+    region_put_tokens(&subject, known ? buf_text(&name) : code);
+    MUST_SAY(subject.len > EVENT_SUBJECT_MAX || event_subject_ok(subject.data, subject.len), subject.data, subject.len);
+    buf_free(&name);
+    buf_free(&subject);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = input_of(data, size);
@@ -61,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (meet)
         MUST(strspn(meet, "abcdefghijklmnopqrstuvwxyz0123456789_-.*>") == strlen(meet));
     free(meet);
-    event_subject_ok(first, strlen(first));
+    region(second);
     free(first);
     free(second);
     free(third);

@@ -60,11 +60,15 @@ static void put_element(struct buf *xml, const char *name, struct json v)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     struct input in = input_of(data, size);
     const char *charset = charset_named(input_byte(&in));
     struct buf out = {0}, xml = {0}, again = {0};
     struct error e = {0};
+    char *encoding = xml_encoding(in.at, in.left);
 
+    MUST(!encoding || (*encoding && strspn(encoding, letters) == strlen(encoding)));
+    free(encoding);
     if (!xml_to_json(in.at, in.left, charset, &out, &e)) {
         must_say(&e, CENTRAL_REJECTED);
         MUST(!out.len);
