@@ -33,18 +33,23 @@ static bool common_end(const struct segment *a, const struct segment *b)
            same(a->x2, a->y2, b->x2, b->y2);
 }
 
-/* Their extents in x meet. */
+/* Their extents in x meet, and a begins before b. */
 static bool meet(const struct segment *a, const struct segment *b)
 {
     double low_a = a->y1 < a->y2 ? a->y1 : a->y2, high_a = a->y1 < a->y2 ? a->y2 : a->y1,
            low_b = b->y1 < b->y2 ? b->y1 : b->y2, high_b = b->y1 < b->y2 ? b->y2 : b->y1;
+    /* What they have in common of either axis. */
+    double x = (a->x2 < b->x2 ? a->x2 : b->x2) - b->x1,
+           y = (high_a < high_b ? high_a : high_b) - (low_a > low_b ? low_a : low_b);
 
     if (high_a < low_b || high_b < low_a)
         return false;
     int one = side(a, b->x1, b->y1), other = side(a, b->x2, b->y2);
     if (one * other > 0 || side(b, a->x1, a->y1) * side(b, a->x2, a->y2) > 0)
         return false;
-    return one || other ? !common_end(a, b) : true;
+    /* On one line they run along each other, or one goes on where the other ends. */
+    bool along = !one && !other && (x > 0 || y > 0);
+    return along || !common_end(a, b);
 }
 
 bool crossings_at_most(struct segment *segments, size_t count, size_t most)

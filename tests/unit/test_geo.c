@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "central/crossings.h"
 #include "central/geo.h"
 
 static struct json parsed(const char *text)
@@ -202,6 +203,38 @@ static void refuses_regions(void **state)
     geo_close(g);
 }
 
+static void counts_crossings(void **state)
+{
+    static const struct {
+        double one[4], other[4];
+        bool meet;
+    } pairs[] = {
+        {{0, 0, 2, 2}, {0, 2, 2, 0}, true},
+        {{0, 0, 2, 2}, {2, 2, 0, 4}, false}, /* a common end */
+        {{0, 0, 2, 0}, {1, 0, 1, 5}, true},
+        {{0, 0, 2, 0}, {1, 0, 3, 0}, true}, /* touching, along each other */
+        {{0, 0, 2, 0}, {0, 1, 2, 1}, false},
+        {{0, 0, 2, 0}, {0, 0, 1, 0}, true},
+        {{1, 0, 1, 2}, {1, 1, 1, 3}, true},
+        {{0, 0, 2, 2}, {1, 1, 3, 3}, true},
+        /* One goes on where the other ends, as the sides of squares do. */
+        {{0, 0, 2, 0}, {2, 0, 4, 0}, false},
+        {{1, 0, 1, 2}, {1, 2, 1, 3}, false},
+        {{0, 0, 1, 1}, {1, 1, 3, 3}, false},
+        {{1, 1, 1, 1}, {1, 1, 3, 3}, false},
+        {{0, 0, 1, 1}, {5, 5, 6, 0}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const double *a = pairs[i].one, *b = pairs[i].other;
+        struct segment s[] = {segment_of(b[2], b[3], b[0], b[1]), segment_of(a[0], a[1], a[2], a[3])};
+        assert_int_equal(crossings_at_most(s, 2, 0), !pairs[i].meet);
+        assert_true(crossings_at_most(s, 2, 1));
+    }
+    assert_true(crossings_at_most(NULL, 0, 0));
+}
+
 static void writes_ewkb(void **state)
 {
     static const unsigned char point[] = {1, 1, 0,    0,    0x20, 0xe6, 0x10, 0, 0, 0, 0, 0,   0,
@@ -228,8 +261,8 @@ static void writes_ewkb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(computes),        cmocka_unit_test(refuses),     cmocka_unit_test(knows_regions),
-        cmocka_unit_test(refuses_regions), cmocka_unit_test(writes_ewkb),
+        cmocka_unit_test(computes),        cmocka_unit_test(refuses),          cmocka_unit_test(knows_regions),
+        cmocka_unit_test(refuses_regions), cmocka_unit_test(counts_crossings), cmocka_unit_test(writes_ewkb),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
