@@ -56,7 +56,8 @@ bool crossings_at_most(struct segment *segments, size_t count, size_t most)
 {
     size_t found = 0, looked = 0;
 
-    qsort(segments, count, sizeof *segments, by_start);
+    if (count)
+        qsort(segments, count, sizeof *segments, by_start);
     for (size_t i = 0; i < count; i++)
         for (size_t k = i + 1; k < count && segments[k].x1 <= segments[i].x2; k++)
             if (++looked > CROSSINGS_PAIRS_MAX || (meet(&segments[i], &segments[k]) && ++found > most))
