@@ -58,7 +58,7 @@ FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults coverage check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -117,6 +117,14 @@ check-asan:
 	+$(MAKE) BUILD=build/asan HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' \
 	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
 	BUILD=build/asan tests/run --no-install
+
+# What the suite runs of lib and cmd, and what it never does.
+coverage:
+	+$(MAKE) BUILD=build/coverage HARDENING= HARDEN_LD= OPTIMISE='-O0 -g' \
+	    SANITIZE='--coverage -fprofile-update=atomic -DCENTRAL_UNCONFINED' all tests
+	tests/coverage zero build/coverage
+	-BUILD=build/coverage tests/run --no-install
+	tests/coverage report build/coverage
 
 # The long form of tests/faults: so many kills of stages and of each server, SIGTERMs, kills at a system call; each call of each
 # class failing (POINTS=0; so many of malloc); so much room on a disk, in KiB; so many places of each fault of a connection, and of
