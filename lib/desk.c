@@ -504,8 +504,8 @@ void desk_put_json(const struct desk *d, struct sieve *sieve, size_t events, int
         put_stream(&d->streams[i], out);
     for (size_t i = 0; i < d->source_count; i++)
         put_source(d, &d->sources[i], now, out);
-    for (size_t i = 0; i < d->event_count && events; i++) {
-        struct brief *b = desk_event(d, i);
+    struct brief *b;
+    for (size_t i = 0; events && (b = desk_event(d, i)); i++) {
         struct json v;
         if (!sieve_passes(sieve, b, now) || !json_check(b->line, b->len, &v, NULL))
             continue;

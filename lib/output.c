@@ -450,20 +450,26 @@ bool output_known(const char *format)
 
 bool output_shows_geometry(const char *format)
 {
-    return format_named(format)->geometry;
+    const struct format *f = format_named(format);
+
+    return f && f->geometry;
 }
 
 bool output_shows_counts(const char *format)
 {
-    return format_named(format)->count;
+    const struct format *f = format_named(format);
+
+    return f && f->count;
 }
 
 struct output *output_open(const char *format, struct line_writer *w, const struct output_options *options)
 {
-    if (!output_known(format))
+    const struct format *f = format_named(format);
+
+    if (!f)
         return NULL;
     struct output *o = mem_alloc(sizeof *o);
-    *o = (struct output){.format = format_named(format), .w = w, .options = *options};
+    *o = (struct output){.format = f, .w = w, .options = *options};
     return o;
 }
 
