@@ -144,9 +144,10 @@ static int landlock_version(void)
 static void test_network(void **state)
 {
     (void)state;
-    if (!CONFINED)
-        skip();
-    assert_int_equal(in_child(no_sockets), 0);
+    if (CONFINED)
+        assert_int_equal(in_child(no_sockets), 0);
+    else
+        print_message("# skipped: built without confinement\n");
 }
 
 static void test_computing(void **state)
@@ -165,8 +166,8 @@ static void test_files(void **state)
 
     (void)state;
     if (!CONFINED || landlock_version() < 1) {
-        print_message("# no Landlock in this kernel\n");
-        skip();
+        print_message("# skipped: built without confinement, or no Landlock in this kernel\n");
+        return;
     }
     assert_non_null(mkdtemp(folder));
     snprintf(file, sizeof file, "%s/there", folder);
