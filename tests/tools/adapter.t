@@ -53,10 +53,16 @@ like "$(cat err)" 'region: needed' '... which is named'
 exits 0 'enable' central-adapter enable usgs_quake nws
 is "$(central-adapter list --json | jq -r 'select(.enabled) | .name' | tr '\n' ' ')" 'nws usgs_quake ' '... shows in the list'
 like "$(cat out)" 'central-source usgs_quake' '... and what cron is to run'
+exits 64 'set without a setting' central-adapter set nws
+like "$(cat err)" 'which settings' '... asks for one'
 exits 0 'disable' central-adapter disable nws
 is "$(central-adapter list --json | jq -r 'select(.enabled) | .name')" usgs_quake '... too'
 
 # status: is the feed alive?
+exits 0 '... the other as well' central-adapter disable usgs_quake
+exits 2 'status with none enabled' central-adapter status
+like "$(cat err)" 'no source is enabled' '... is no good news'
+central-adapter enable usgs_quake >/dev/null
 exits 2 'never polled' central-adapter status
 is "$(cat out)" 'UNKNOWN usgs_quake: never polled' '... is unknown'
 mkdir -p state

@@ -219,4 +219,27 @@ exec 7>&-
 echo '{"error": 1}' >answer
 exits 69 'a feed that fails' central-source fires --from answer
 is "$(central-subscribe --all 'central.meta.adapter.fires.status' | tail -n 1 | jq -c '[.ok, .data.state]')" '[false,"failed"]' '... is published as such'
+
+# A state that is damaged: nothing is new, changed or gone on its word.
+rm -rf state
+feed a:1 b:1 c:1
+poll
+sqlite3 state/fires.db 'pragma wal_checkpoint(truncate)' >/dev/null
+head -c 4096 state/fires.db >damaged
+head -c "$(($(stat -c %s state/fires.db) - 4096))" /dev/zero | tr '\0' 'x' >>damaged
+central-fetch fires --from answer | central-normalize >canonical
+central-fetch fires --from answer >raw
+central-changes <canonical >changed
+cp damaged state/fires.db
+exits 74 'a damaged state' central-changes <canonical
+is "$(cat out)" '' '... of it nothing passes, no report either'
+like "$(cat err)" '^central-changes: .*state/fires.db: .*malformed' '... and it says so'
+exits 74 '... nor can anything be committed to it' central-commit <changed
+is "$(cat out)" '' '... and nothing is echoed as durable'
+ok '... and it is left as it was' cmp damaged state/fires.db
+
+exits 64 'a raw event is nothing that was changed' central-changes <raw
+like "$(cat err)" 'a raw event: central-normalize comes before' '... it says what is missing'
+exits 64 '... nor was it published' central-commit <raw
+like "$(cat err)" 'only what was published can be committed' '... it says so, too'
 done_testing

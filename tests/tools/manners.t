@@ -39,6 +39,8 @@ for name in error500 slow silent cut cutchunk brokengzip loop tofile html nothin
     poll 69 failed 0 $name
 done
 poll 77 failed 0 forbidden
+adapter bomb "$base/bomb"
+sed -i 's/timeout: 1,/timeout: 20,/' adapters/bomb.jq
 poll 69 failed 0 bomb
 like "$(cat err)" 'larger than 10000000 bytes' 'a bomb is cut off at the limit'
 poll 69 failed 0 always304
@@ -101,6 +103,64 @@ is "$(jq -r 'select(.type == "central.meta.reject.v1") | .data.original_bytes > 
 poll 0 new 3 twice
 is "$(central-normalize <out | jq -r 'select(.data.data) | .id' | tr '\n' ' ')" 'same same other ' 'an id twice in one answer comes twice'
 
+# A source that is wrong is a poll that failed, or none at all: never one that found nothing.
+# own NAME REQUESTS ITEMS [MORE]
+own() {
+    cat >"adapters/$1.jq" <<J
+def about: {name: "$1", title: "t", every: 60, kind: "snapshot", timeout: 20};
+def requests: $2;
+def items: $3;
+def event: if .id == "a" then halt else {id, category: "quake.event.minor", subject: ["quake", "event", "minor"],
+           time: .properties.time, severity: 0, data: {}} end;
+${4-}
+J
+}
+good="{url: \"$base/good\"}"
+fails() {
+    exits "$1" "$2" central-fetch "$3" --now --tries 1
+    is "$(jq -c '[.ok, .data.state, .data.complete, .data.items]' out)" '[false,"failed",false,0]' '... is a failed poll'
+    like "$(cat err)" "$4" '... says why'
+}
+own halts "$good" halt
+fails 69 'items that halt' halts 'the adapter called halt'
+own halfway "$good" '(.features[0], halt)'
+fails 69 '... behind a record' halfway 'the adapter called halt'
+own made "$good" '(.features[0] | {id}), error("no more")'
+fails 69 '... or fail behind one that they made' made 'no more'
+own yaml "{url: \"$base/good\", format: \"yaml\"}" '.features[]'
+fails 78 'a format that there is not' yaml "'yaml' is none of json, csv, xml"
+own follows "{url: \"$base/good\", follow: true}" '.features[]' 'def follow: error("moved away");'
+fails 69 'an index that leads nowhere' follows 'moved away'
+none() {
+    exits 78 "$1" central-fetch "$2" --now --tries 1
+    is "$(cat out)" '' '... is no poll, and has no report'
+    like "$(cat err)" "^central-fetch: .*$2\.j.*: $3" '... but a line'
+}
+own asknot empty '.features[]'
+none 'no requests' asknot 'requests: none'
+own urlless '{}' '.features[]'
+none 'a request without a URL' urlless 'requests: one without url'
+own nobody 'error("no key")' '.features[]'
+none 'requests that fail' nobody 'requests: no key'
+own listed "$good" '.features[]'
+sed -i 's/^def about: .*/def about: [];/' adapters/listed.jq
+none 'an about that is none' listed 'about: not an object'
+own settled "$good" '.features[]'
+echo '[1]' >etc/sources/settled.json
+none 'settings that are none' settled 'not a JSON object'
+rm etc/sources/settled.json
+exits 0 'an event that halts' central-fetch settled --now
+central-normalize <out >events 2>/dev/null
+is "$(jq -r 'select(.centralcategory) | .id' events) $(jq -r 'select(.type == "central.meta.reject.v1") | .data.reason' events)" \
+    'b the adapter called halt' '... is a reject, and the next one an event'
+
+# Pages that never end are cut off, and the poll is not complete.
+echo '{"features": []}' >page.json
+own endless "(range(2001) | {url: \"file://$tmp/page.json\"})" '.features[]'
+exits 69 'pages without end' central-fetch endless --now --tries 1
+is "$(tail -n 1 out | jq -c '[.ok, .data.state, .data.complete]')" '[false,"partial",false]' '... are a poll that is partial'
+like "$(cat err)" 'more than 2000 pages' '... and told'
+
 # A wider window after an outage.
 mkdir real && cp "$top/lib/adapters/usgs_quake.jq" real && sed -i "s|https://earthquake.usgs.gov|$base|" real/usgs_quake.jq
 for gap in 60:all_hour 7200:all_day 200000:all_week 900000:all_month; do
@@ -127,6 +187,7 @@ for gap in 60:1 100000:3 400000:7; do
 done
 
 # Never sooner than the cadence, never two at once, also across restarts.
+central-fetch good --now >/dev/null
 exits 75 'too soon' central-fetch good
 like "$(cat err)" '^central-fetch: good: polled [0-9]+s ago, next in [0-9]+s' '... says when'
 adapter hanging "$base/silent"
