@@ -211,4 +211,10 @@ for options in --no-such-option argument '--bbox 1,2,3' '--bbox 1,2,3,4,5' '--bb
 done
 exits 64 'text that is no UTF-8' central-query --text $'\xff'
 exits 78 'an area in no file' central-query --within nowhere.geojson
+# A row that somebody wrote by hand, deeper than events go.
+psql -Xqc "update events set payload = (repeat('[', 5000) || repeat(']', 5000))::jsonb where id = (select min(id) from events)"
+exits 65 'a payload that is no event' central-query --all
+like "$(cat err)" 'a payload that is no event: ' '... is told, and does not end as if all were there'
+exits 64 'an area of nothing' central-query --within '{"type": "Polygon", "coordinates": []}'
+like "$(cat err)" 'within: ' '... is told'
 done_testing

@@ -278,4 +278,17 @@ hub kill --nats >/dev/null
 exits 69 'a server that went away' central-streams list
 hub start --nats >/dev/null
 exits 0 'streams are there after its death' central-streams diff
+
+# A server without JetStream.
+server=$(PATH=$PATH:/usr/sbin type -P nats-server)
+"$server" -a 127.0.0.1 -p -1 --ports_file_dir "$tmp" >plain.log 2>&1 &
+wait_for 10 bash -c 'compgen -G "$tmp/nats-server_*.ports"' || true
+plain=$(jq -r '.nats[0]' "$tmp"/nats-server_*.ports)
+exits 69 'a server without JetStream' env NATS_URL="$plain" central-streams list
+like "$(cat err)" 'nobody answers .*: is JetStream enabled?' '... is told'
+exits 69 '... to who publishes, too' env NATS_URL="$plain" central-publish <<'L'
+{"specversion":"1.0","id":"q","source":"central","type":"central.quake.x.v1","time":"2026-11-24T00:00:00+00:00","datacontenttype":"application/json","centralschemaversion":"1.0","centralcategory":"quake.x","centralsubject":"central.quake.x","data":{"id":"q","adapter":"a","category":"quake.x","time":"2026-11-24T00:00:00Z","expires":null,"severity":null,"geo":{"centroid":null,"bbox":null,"geometry":null,"regions":[],"primary_region":null},"data":{}}}
+L
+is "$(cat out)" '' '... nothing passes as durable'
+
 done_testing
