@@ -164,6 +164,9 @@ exits 1 'one revision with two contents' audit
 like "$(cat out)" '^fires: b@2: one revision with two contents$' '... is told'
 exits 1 '... and left alone' audit --repair
 
+psql -Xqd postgres -c 'create database bare'
+exits 78 'a database without an archive' env PGDATABASE=bare central-audit fires
+like "$(cat err)" 'no table events: central-archive --migrate' '... is told, and is not taken for one that lost all'
 exits 69 'no server' env NATS_URL=nats://127.0.0.1:1 central-audit fires
 exits 69 'no database' env PGHOST="$tmp/nowhere" central-audit fires
 exits 64 'no name' central-audit 'a b'
