@@ -77,16 +77,6 @@ static void tell(struct sources *s)
     fflush(stdout);
 }
 
-static void put_time(struct buf *out, const char *name, int64_t time)
-{
-    struct buf text = {0};
-
-    if (time)
-        clock_put(&text, time, CLOCK_Z);
-    json_put_member_text(out, name, time ? buf_text(&text) : NULL);
-    buf_free(&text);
-}
-
 static const char *state_word(const struct look *l)
 {
     if (!l->adapter)
@@ -123,8 +113,8 @@ static void list_one(struct sources *s, const char *name)
         json_put_member_int(&s->out, "every", l.every);
         json_put_member_bool(&s->out, "enabled", l.enabled);
         json_put_member_text(&s->out, "credential", l.needs_credential ? credential : NULL);
-        put_time(&s->out, "last_poll", l.cadence.last);
-        put_time(&s->out, "last_complete", l.cadence.last_complete);
+        clock_put_member(&s->out, "last_poll", l.cadence.last != 0, l.cadence.last);
+        clock_put_member(&s->out, "last_complete", l.cadence.last_complete != 0, l.cadence.last_complete);
         json_put_member_text(&s->out, "state", state_word(&l));
         json_put_member_text(&s->out, "error", l.broken.text ? l.broken.text : l.cadence.error);
         json_end(&s->out, '}');
@@ -273,8 +263,8 @@ static enum central_exit status_one(struct sources *s, const char *name)
         json_begin(&s->out, '{');
         json_put_member_text(&s->out, "name", name);
         json_put_member_text(&s->out, "status", word);
-        put_time(&s->out, "last_poll", l.cadence.last);
-        put_time(&s->out, "last_complete", l.cadence.last_complete);
+        clock_put_member(&s->out, "last_poll", l.cadence.last != 0, l.cadence.last);
+        clock_put_member(&s->out, "last_complete", l.cadence.last_complete != 0, l.cadence.last_complete);
         json_put_member_text(&s->out, "state", state_word(&l));
         json_put_member_text(&s->out, "error", l.cadence.error);
         json_end(&s->out, '}');

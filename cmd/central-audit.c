@@ -436,7 +436,7 @@ int main(int argc, char **argv)
     struct tool t = {.grace = GRACE_SECONDS};
 
     tool_start("central-audit");
-    argp_parse(&argp, argc, argv, 0, NULL, &t);
+    tool_parse(&argp, argc, argv, &t);
     char **named = t.names;
     line_writer_open(&t.out, STDOUT_FILENO);
     enum central_exit status = run(&t);

@@ -387,7 +387,7 @@ int main(int argc, char **argv)
 
     setlocale(LC_CTYPE, "");
     tool_start("central-top");
-    argp_parse(&argp, argc, argv, 0, NULL, &p);
+    tool_parse(&argp, argc, argv, &p);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     p.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "central/json.h"
+
 #define MINUTE INT64_C(60)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
@@ -335,6 +337,16 @@ void clock_put(struct buf *out, int64_t time, enum clock_form form)
     }
     out->len += (size_t)(to - start);
     buf_add_text(out, form == CLOCK_Z ? "Z" : "+00:00");
+}
+
+void clock_put_member(struct buf *out, const char *name, bool there, int64_t time)
+{
+    struct buf text = {0};
+
+    if (there)
+        clock_put(&text, time, CLOCK_Z);
+    json_put_member_text(out, name, there ? buf_text(&text) : NULL);
+    buf_free(&text);
 }
 
 void clock_put_age(struct buf *out, int64_t microseconds)

@@ -406,16 +406,6 @@ bool desk_take(struct desk *d, struct letter *l, int64_t now)
 
 /* --- as JSON ------------------------------------------------------------------------------------------------------ */
 
-static void put_time(struct buf *out, const char *name, int64_t time)
-{
-    struct buf text = {0};
-
-    if (time)
-        clock_put(&text, time, CLOCK_Z);
-    json_put_member_text(out, name, time ? buf_text(&text) : NULL);
-    buf_free(&text);
-}
-
 static void put_count(struct buf *out, const char *name, int64_t n)
 {
     json_put_name(out, name);
@@ -440,7 +430,7 @@ static void put_stream(const struct desk_stream *s, struct buf *out)
         json_put_member_int(out, "bytes", s->bytes);
         json_put_member_int(out, "max_bytes", s->max_bytes);
         json_put_member_int(out, "last_seq", s->last_sequence);
-        put_time(out, "last_time", s->last_time);
+        clock_put_member(out, "last_time", s->last_time != 0, s->last_time);
         json_put_name(out, "rate");
         json_put_double(out, s->rate);
         put_count(out, "lag", s->lag);
@@ -468,8 +458,8 @@ static void put_source(const struct desk *d, const struct desk_source *s, int64_
     json_put_member_text(out, "kind", "source");
     json_put_member_text(out, "name", s->name);
     json_put_member_text(out, "state", state_names[desk_source_state(d, s, now)]);
-    put_time(out, "last_poll", s->last);
-    put_time(out, "next_poll", s->next);
+    clock_put_member(out, "last_poll", s->last != 0, s->last);
+    clock_put_member(out, "next_poll", s->next != 0, s->next);
     put_count(out, "items", s->items);
     put_count(out, "published", s->published);
     put_count(out, "rejected", s->rejected);
@@ -496,7 +486,7 @@ void desk_put_json(const struct desk *d, struct sieve *sieve, size_t events, int
     }
     json_begin(out, '{');
     json_put_member_text(out, "kind", "heartbeat");
-    put_time(out, "last", d->beat);
+    clock_put_member(out, "last", d->beat != 0, d->beat);
     json_put_member_bool(out, "late", !d->beat || now - d->beat > DESK_BEAT_LATE);
     json_end(out, '}');
     buf_add_char(out, '\n');

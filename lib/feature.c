@@ -3,20 +3,6 @@
 #include "central/clock.h"
 #include "central/headline.h"
 
-static void put_time(struct buf *out, const char *name, bool has, int64_t time)
-{
-    struct buf text = {0};
-
-    json_put_name(out, name);
-    if (has) {
-        clock_put(&text, time, CLOCK_Z);
-        json_put_string(out, text.data, text.len);
-    } else {
-        json_put_null(out);
-    }
-    buf_free(&text);
-}
-
 static void put_properties(struct buf *out, const struct archived *event, struct json data)
 {
     static const char *const own[] = {"id", "adapter", "category", "time", "expires", "severity"};
@@ -29,9 +15,9 @@ static void put_properties(struct buf *out, const struct archived *event, struct
         json_put_member(out, "revision", revision);
     else
         json_put_member_int(out, "revision", 1);
-    put_time(out, "received", true, event->received);
-    put_time(out, "removed", event->has_removed, event->removed);
-    put_time(out, "superseded", event->has_superseded, event->superseded);
+    clock_put_member(out, "received", true, event->received);
+    clock_put_member(out, "removed", event->has_removed, event->removed);
+    clock_put_member(out, "superseded", event->has_superseded, event->superseded);
     json_put_member(out, "headline", headline(data));
     json_put_member(out, "regions", json_get(geo, "regions"));
     json_put_member(out, "primary_region", json_get(geo, "primary_region"));

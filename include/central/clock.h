@@ -22,6 +22,8 @@ bool clock_parse(const char *text, size_t len, int64_t *out);
 enum clock_form { CLOCK_Z, CLOCK_OFFSET }; /* 2026-05-17T20:08:00Z (contract §2), ...+00:00 (contract §1) */
 /* A fraction only when it is not zero, then six digits. */
 void clock_put(struct buf *out, int64_t time, enum clock_form form);
+/* A member of a JSON object, as CLOCK_Z; null when there is none. */
+void clock_put_member(struct buf *out, const char *name, bool there, int64_t time);
 /* For a person: 3s, 5m, 2h, 4d. */
 void clock_put_age(struct buf *out, int64_t microseconds);
 /* An operator's point in time: anything clock_parse reads, "now", or a duration before now such as 2h. */
