@@ -36,6 +36,30 @@ exits 78 'a schema newer than the program' central-archive - </dev/null
 like "$(cat err)" '9999-future is newer' '... is not touched'
 ask 'delete from central_migrations where number = 9999'
 
+
+# A migration that fails leaves what was before it, and names its place; programs find sql/ in the tree they stand in.
+mkdir -p tree/build/bin tree/lib/adapters
+touch tree/lib/adapters/central.jq
+cp "$(type -P central-archive)" tree/build/bin
+migrate() { tree/build/bin/central-archive --migrate; }
+exits 78 'no folder of migrations' migrate
+like "$(cat err)" '/sql: No such file' '... is named'
+mkdir tree/sql
+exits 78 '... or nothing in it' migrate
+like "$(cat err)" 'no migrations' '... is told'
+cp "$top"/sql/[0-9]*.sql tree/sql
+printf 'create table fine (x int);\n\ncreate tabel wrong (x int);\n' >tree/sql/9990-wrong.sql
+exits 78 'a migration that the server refuses' migrate
+like "$(cat err)" 'sql/9990-wrong.sql:3: .*syntax error' '... is told with its line'
+is "$(ask "select to_regclass('fine') is null and not exists (select 1 from central_migrations where number = 9990)")" t '... and nothing of it stays'
+printf 'create table fine (x int);\ncommit;\n' >tree/sql/9990-wrong.sql
+exits 78 'one that ends its transaction' migrate
+like "$(cat err)" 'ends its transaction itself' '... is told'
+ask 'drop table if exists fine'
+touch tree/sql/9990-twice.sql
+exits 78 'two of one number' migrate
+like "$(cat err)" '9990-twice.sql and 9990-wrong.sql have one number' '... are named'
+
 # --- standard input
 
 quakes a 10000 >a.ndjson
@@ -258,6 +282,17 @@ wait "$archiver" || status=$?
 is "$status" 0 'SIGTERM ends the service with 0'
 exits 0 'nothing is left over' central-archive --once
 is "$(rows)" 22001 '... and nothing was doubled'
+
+# A durable of another kind under our name, and nothing to archive.
+printf 'CENTRAL_QUAKE central.quake.> 7d 64MiB top\n' >none.conf
+exits 78 'no stream to archive' central-archive --once --file none.conf
+like "$(cat err)" 'none.conf: no stream has the option archive' '... is told'
+js_api CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake >/dev/null
+js_api CONSUMER.DURABLE.CREATE.CENTRAL_QUAKE.archive-central_quake '{"stream_name": "CENTRAL_QUAKE", "config":
+    {"durable_name": "archive-central_quake", "deliver_subject": "elsewhere", "ack_policy": "none"}}' >/dev/null
+exits 78 'a consumer of another kind' central-archive --once --streams CENTRAL_QUAKE
+like "$(cat err)" 'consumer archive-central_quake of CENTRAL_QUAKE is of another kind' '... is told, not used'
+js_api CONSUMER.DELETE.CENTRAL_QUAKE.archive-central_quake >/dev/null
 
 hub kill --nats >/dev/null
 exits 69 'no nats-server' central-archive --once
