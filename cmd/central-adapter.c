@@ -84,7 +84,7 @@ static const char *state_word(const struct look *l)
     if (l->running)
         return "polling";
     if (!l->polled)
-        return "never";
+        return l->cadence.error ? "unknown" : "never";
     return l->cadence.state ? l->cadence.state : "cut off";
 }
 
@@ -237,7 +237,9 @@ static enum central_exit status_one(struct sources *s, const char *name)
     if (!l.adapter || !l.polled) {
         status = CENTRAL_UNKNOWN;
         word = "UNKNOWN";
-        buf_add_text(&text, l.adapter ? "never polled" : l.broken.text);
+        buf_add_text(&text, !l.adapter        ? l.broken.text
+                            : l.cadence.error ? "its last poll is not known"
+                                              : "never polled");
     } else if (age < 0 || age > limit * CLOCK_SECOND) {
         status = CENTRAL_DIFFERS;
         word = "STALE";

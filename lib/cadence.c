@@ -37,13 +37,14 @@ static char *cadence_path(const char *source, char **dir)
     return path;
 }
 
-/* A file cut short by a full disk says nothing; a poll too early is the lesser evil. */
-static void read_file(struct cadence *c)
+/* A file cut short by a full disk says nothing; a poll too early is the lesser evil. False when it cannot be read. */
+static bool read_file(struct cadence *c, struct error *e)
 {
     struct buf text = {0};
     struct json v;
+    bool ok = path_read(c->path, CADENCE_FILE_MAX, &text, e);
 
-    if (path_read(c->path, CADENCE_FILE_MAX, &text, NULL) && text.len && json_check(text.data, text.len, &v, NULL)) {
+    if (ok && text.len && json_check(text.data, text.len, &v, NULL)) {
         c->last = time_member(v, "last");
         c->not_before = time_member(v, "not_before");
         c->last_complete = time_member(v, "last_complete");
@@ -53,6 +54,7 @@ static void read_file(struct cadence *c)
             c->items = 0;
     }
     buf_free(&text);
+    return ok;
 }
 
 bool cadence_open(struct cadence *c, const char *source, struct error *e)
@@ -70,22 +72,25 @@ bool cadence_open(struct cadence *c, const char *source, struct error *e)
     if (flock(c->fd, LOCK_EX | LOCK_NB))
         return errno == EWOULDBLOCK ? error_set(e, CENTRAL_TRY_AGAIN, "%s: another poll is running", source)
                                     : error_set(e, CENTRAL_IO, "%s: %s", c->path, strerror(errno));
-    read_file(c);
+    read_file(c, NULL);
     return true;
 }
 
 bool cadence_look(struct cadence *c, const char *source, bool *running)
 {
     char *dir;
+    struct error e = {0};
 
     *c = (struct cadence){.fd = -1, .path = cadence_path(source, &dir)};
     free(dir);
     *running = false;
     c->fd = open(c->path, O_RDONLY | O_CLOEXEC);
-    if (c->fd < 0)
+    if (c->fd < 0 && errno == ENOENT)
         return false;
-    *running = flock(c->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    read_file(c);
+    *running = c->fd >= 0 && flock(c->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!read_file(c, &e))
+        c->error = mem_string(e.text);
+    error_free(&e);
     return c->last != 0;
 }
 

@@ -23,7 +23,8 @@ struct cadence {
 /* Takes the lock and reads. CENTRAL_TRY_AGAIN when another poll of the source runs; CENTRAL_IO, CENTRAL_NO_PERMISSION.
  */
 bool cadence_open(struct cadence *c, const char *source, struct error *e);
-/* Reads without the lock, for showing; false when the source was never polled. *running: a poll holds the lock. */
+/* Reads without the lock, for showing; false when the source was never polled, or, with c->error, when its file
+ * cannot be read. *running: a poll holds the lock. */
 bool cadence_look(struct cadence *c, const char *source, bool *running);
 /* Writes last, not_before and so on as they stand in c. */
 bool cadence_note(struct cadence *c, struct error *e);

@@ -67,6 +67,11 @@ exits 2 'never polled' central-adapter status
 is "$(cat out)" 'UNKNOWN usgs_quake: never polled' '... is unknown'
 mkdir -p state
 poll_file() { printf '{"last":"%s","last_complete":"%s","not_before":"%s","state":"%s","items":4%s}\n' "$1" "$2" "$1" "$3" "${4-}" >state/usgs_quake.poll; }
+mkdir state/usgs_quake.poll
+exits 2 'a poll that cannot be read of' central-adapter status
+like "$(cat out)" '^UNKNOWN usgs_quake: its last poll is not known: .*/usgs_quake\.poll: ' '... is not taken for none'
+is "$(central-adapter list --json | jq -r 'select(.name == "usgs_quake") | .state')" unknown '... in the list, too'
+rmdir state/usgs_quake.poll
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ) old=$(date -u -d '-1 hour' +%Y-%m-%dT%H:%M:%SZ)
 poll_file "$now" "$now" new
 exits 0 'a fresh one' central-adapter status
