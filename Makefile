@@ -58,7 +58,7 @@ FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults coverage check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults check-valgrind coverage check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -117,6 +117,11 @@ check-asan:
 	+$(MAKE) BUILD=build/asan HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' \
 	    SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined' all tests
 	BUILD=build/asan tests/run --no-install
+
+# Each tool over what it is for, and every adapter, with every access to memory watched.
+check-valgrind:
+	+$(MAKE) BUILD=build/valgrind HARDENING= HARDEN_LD= OPTIMISE='-O1 -g' SANITIZE=-DCENTRAL_UNCONFINED all tests
+	tests/valgrind build/valgrind
 
 # What the suite runs of lib and cmd, and what it never does.
 coverage:
