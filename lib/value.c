@@ -455,7 +455,7 @@ static bool put_changed(struct buf *out, struct json kept, struct changes *chang
 
 static bool put_kept(struct buf *out, jv token, const struct value_record *record, struct error *e)
 {
-    jv path, rename, with, numbers, texts;
+    jv path = {0}, rename = {0}, with = {0}, numbers = {0}, texts = {0};
     const struct value_member table[] = {
         {KEEP, &path}, {"rename", &rename}, {"with", &with}, {"numbers", &numbers}, {"texts", &texts}};
     struct changes changes = {0};
