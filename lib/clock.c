@@ -389,6 +389,17 @@ struct unit {
     int64_t factor;
 };
 
+/* Of any length, as long as it fits: a size may have nineteen digits. */
+static bool integer(struct scan *s, int64_t *out)
+{
+    const char *from = s->at;
+
+    for (*out = 0; s->at < s->end && isdigit((unsigned char)*s->at); s->at++)
+        if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, *s->at - '0', out))
+            return false;
+    return s->at > from;
+}
+
 static bool sum_parse(const char *text, size_t len, const struct unit *units, size_t count, bool several, int64_t *out)
 {
     struct scan s = {text, text + len};
@@ -398,7 +409,7 @@ static bool sum_parse(const char *text, size_t len, const struct unit *units, si
     if (len == 0)
         return false;
     for (; s.at < s.end; parts++) {
-        if ((parts && !several) || !number(&s, 1, 18, &n))
+        if ((parts && !several) || !(several ? number(&s, 1, 18, &n) : integer(&s, &n)))
             return false;
         bool alone = parts == 0 && s.at == s.end;
         size_t name = 0, i = 0;
