@@ -10,10 +10,12 @@
 #include "central/bus.h"
 
 static struct {
-    struct input answers; /* a line each; "" is no answer in time, - nobody who answers */
+    struct input answers; /* a line each; "" and behind the end the connection is lost, - nobody answers, ! forbidden */
     natsMsgHandler handler;
     void *handler_closure;
-    unsigned sent;
+    natsErrHandler error_handler;
+    void *error_closure;
+    char *asked, *error; /* the subject of the last request, what the server said last */
 } fake;
 
 /* Messages of our own: nats.c frees its own in another thread, some time. */
@@ -141,23 +143,51 @@ static inline void fake_deliver(const char *subject, const char *reply, const ch
     fake.handler(NULL, NULL, m, fake.handler_closure);
 }
 
-natsStatus natsConnection_Request(natsMsg **reply, natsConnection *nc, const char *subject, const void *data, int len,
-                                  int64_t timeout)
+natsStatus natsConnection_SubscribeSync(natsSubscription **sub, natsConnection *nc, const char *subject)
+{
+    (void)nc;
+    MUST(subject && *subject);
+    *sub = (natsSubscription *)&fake_things[1];
+    return NATS_OK;
+}
+
+natsStatus natsSubscription_AutoUnsubscribe(natsSubscription *sub, int max)
+{
+    (void)sub, (void)max;
+    return NATS_OK;
+}
+
+/* The answer to the last request. */
+natsStatus natsSubscription_NextMsg(natsMsg **reply, natsSubscription *sub, int64_t timeout)
 {
     size_t n;
-    natsStatus s;
+    natsStatus s = NATS_OK;
 
-    (void)nc, (void)subject, (void)timeout;
-    MUST(len >= 0 && (len == 0 || data));
-    fake.sent++;
-    if (!fake.answers.left)
-        return NATS_TIMEOUT;
+    (void)sub, (void)timeout;
+    MUST(fake.asked);
     char *answer = input_piece(&fake.answers, '\n', &n);
-    s = !n ? NATS_TIMEOUT : n == 1 && *answer == '-' ? NATS_NO_RESPONDERS : NATS_OK;
-    if (s == NATS_OK)
-        s = natsMsg_Create(reply, "_INBOX.FUZZ.answer", NULL, answer, (int)n);
+    if (!n) {
+        s = NATS_CONNECTION_DISCONNECTED;
+    } else if (n == 1 && *answer == '!') {
+        free(fake.error);
+        fake.error = mem_format("Permissions Violation for Publish to \"%s\"", fake.asked);
+        fake.error_handler(NULL, NULL, NATS_NOT_PERMITTED, fake.error_closure);
+        s = NATS_TIMEOUT;
+    } else if (n == 1 && *answer == '-') {
+        natsMsg_Create(reply, "_INBOX.FUZZ.answer", NULL, "", 0);
+        natsMsgHeader_Set(*reply, "Status", "503");
+    } else {
+        natsMsg_Create(reply, "_INBOX.FUZZ.answer", NULL, answer, (int)n);
+    }
     free(answer);
     return s;
+}
+
+natsStatus natsConnection_GetLastError(natsConnection *nc, const char **text)
+{
+    (void)nc;
+    *text = fake.error;
+    return NATS_NOT_PERMITTED;
 }
 
 natsStatus natsConnection_Connect(natsConnection **nc, natsOptions *options)
@@ -193,7 +223,6 @@ natsStatus natsConnection_GetConnectedServerId(natsConnection *nc, char *to, siz
 static inline natsStatus fake_publish(const char *subject, const void *data, int len)
 {
     MUST(subject && *subject && len >= 0 && (len == 0 || data));
-    fake.sent++;
     return NATS_OK;
 }
 
@@ -208,6 +237,8 @@ natsStatus natsConnection_PublishRequest(natsConnection *nc, const char *subject
 {
     (void)nc;
     MUST(reply && *reply);
+    free(fake.asked);
+    fake.asked = mem_string(subject);
     return fake_publish(subject, data, len);
 }
 
@@ -322,7 +353,9 @@ natsStatus natsOptions_SetDisconnectedCB(natsOptions *options, natsConnectionHan
 
 natsStatus natsOptions_SetErrorHandler(natsOptions *options, natsErrHandler handler, void *closure)
 {
-    (void)options, (void)handler, (void)closure;
+    (void)options;
+    fake.error_handler = handler;
+    fake.error_closure = closure;
     return NATS_OK;
 }
 
