@@ -279,6 +279,10 @@ static enum central_exit status_of(natsStatus s)
     }
 }
 
+/* Connections of this process, being opened or open: nats.c is closed behind the last, for while it closes no other can
+ * make an inbox. */
+static atomic_uint buses;
+
 struct bus *bus_open(const char *name, struct error *e)
 {
     struct bus *b = mem_alloc(sizeof *b);
@@ -289,6 +293,7 @@ struct bus *bus_open(const char *name, struct error *e)
         free(b);
         return NULL;
     }
+    atomic_fetch_add(&buses, 1);
     pthread_mutex_init(&b->lock, NULL);
     b->url = shown_url(s.url);
     natsStatus st = natsOptions_Create(&b->options);
@@ -312,7 +317,8 @@ void bus_close(struct bus *b)
         return;
     natsConnection_Destroy(b->nc);
     natsOptions_Destroy(b->options);
-    nats_CloseAndWait(2000);
+    if (atomic_fetch_sub(&buses, 1) == 1)
+        nats_CloseAndWait(2000);
     pthread_mutex_destroy(&b->lock);
     free(b->denied);
     free(b->url);
