@@ -190,7 +190,10 @@ told 'stream CENTRAL_QUAKE was made anew' 'stream made anew'
 
 : >service.err
 hold "$all_blocked"
+# All of it comes at once, into one batch: what the archiver does not have when the stream goes, goes with it.
+kill -STOP "$archiver"
 publish taken 400
+kill -CONT "$archiver"
 ok 'an archiver in the middle of a batch' wait_for 20 blocked
 js_api STREAM.DELETE.CENTRAL_QUAKE >/dev/null
 central-streams apply >/dev/null

@@ -15,8 +15,8 @@ set -euo pipefail
 points=${POINTS:-3} malloc_points=${MALLOC_POINTS:-${POINTS:-3}}
 most='fetch poll normalize changes publish commit reconcile learn subscribe durable archive once query apply set'
 once='audit repair top=json top=batch streams=list streams=show streams=diff streams=check streams=consumers streams=tune retention
-    sources=list sources=show sources=status sources=check sources=preview enable migrate prune
-    query=table query=csv query=geojson query=geojson-seq query=count'
+    sources=list sources=show sources=status sources=check sources=preview enable
+    query=table query=csv query=geojson query=geojson-seq query=count migrate prune'
 # Each stage of the pipe alone has these faults in the short form, too; of the adapters, one.
 long=
 if [[ ${POINTS-} == 0 ]]; then
@@ -39,7 +39,7 @@ preload=$(dirname "$(type -P central-fetch)")/../tests/preload.so
 [[ -e $preload ]] || skip_all 'no build/tests/preload.so (make tests)'
 preload=$(readlink -f "$preload")
 # The allocator, and libc in front, belong to the sanitizer there.
-if ldd "$(type -P central-fetch)" 2>/dev/null | grep -q 'lib[at]san'; then
+if [[ $(ldd "$(type -P central-fetch)" 2>/dev/null) == *lib[at]san* ]]; then
     skip_all 'a sanitizer comes before any other library'
 fi
 
