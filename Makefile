@@ -58,7 +58,7 @@ FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
 LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-.PHONY: all tests check check-asan check-faults check-valgrind coverage check-operations fuzz fuzzers regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults check-valgrind coverage check-operations fuzz fuzzers soak regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -172,6 +172,11 @@ fuzzers:
 # central-operations(7), followed word for word in a Debian 12 of its own; as root, see there what it needs.
 check-operations: deb
 	tests/operations/walk
+
+# An hour of recorded feeds at speed, with faults; SEED=... repeats those of another run.
+soak: SECONDS = 3600
+soak: all
+	tests/faults/soak $(SECONDS)
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
