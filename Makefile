@@ -17,7 +17,7 @@ SANITIZE   ?=
 DATADIR = $(PREFIX)/share/central
 CPPFLAGS += -Iinclude -D_GNU_SOURCE
 CFLAGS   += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SANITIZE) \
-            -ffile-prefix-map=$(CURDIR)=. -fno-common
+            '-ffile-prefix-map=$(CURDIR)=.' -fno-common
 LDFLAGS  += $(HARDEN_LD) $(SANITIZE) -Wl,--as-needed
 
 # Libraries, by the noun that needs them. libjq and libcsv have no pkg-config file.
@@ -56,9 +56,9 @@ BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.
 FUZZERS := $(filter-out main,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
 FUZZ_C  := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 LIB     := $(BUILD)/libcentral.a
-LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+LIB_O   := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard lib/*.c)))
 
-.PHONY: all tests check check-asan check-faults check-valgrind coverage check-operations fuzz fuzzers soak regen bench demo format lint install uninstall deb clean
+.PHONY: all tests check check-asan check-faults check-valgrind coverage check-operations fuzz fuzzers soak check-reproducible regen bench demo format lint install uninstall deb clean
 .SECONDARY:
 
 all: $(TOOLS:%=$(BUILD)/bin/%) $(SCRIPTS:%=$(BUILD)/bin/%)
@@ -177,6 +177,10 @@ check-operations: deb
 soak: SECONDS = 3600
 soak: all
 	tests/faults/soak $(SECONDS)
+
+# Two builds of these sources, under other names, hours and languages, are the same to the last byte.
+check-reproducible:
+	tests/reproducible
 
 # Golden cases of the adapters, written anew; read the diff before committing it.
 regen: all
