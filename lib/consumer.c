@@ -14,7 +14,7 @@
 #define REQUEST_SECONDS 5
 #define REQUEST_GRACE_SECONDS 2
 /* What one request may bring: messages that are asked for ahead wait in memory. */
-#define REQUEST_BYTES (16 * 1024 * 1024)
+#define REQUEST_BYTES (2 * 1024 * 1024)
 /* While waiting, so often is looked at the connection and at requests that ended. */
 #define TURN_MS 250
 /* After the server said "not now" or "not there". */
