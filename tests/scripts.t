@@ -6,8 +6,9 @@ set -euo pipefail
 
 cd "$top"
 
-# All files that say so in their first line, whatever their name; and tap.sh, which is sourced.
-scripts=(tests/tap.sh)
+# All files that say so in their first line, whatever their name; and those that are sourced.
+sourced=(tests/tap.sh tests/faults/faults.sh)
+scripts=("${sourced[@]}")
 while IFS= read -r -d '' file; do
     read -r first <"$file" || true
     if [[ $first == '#!'*sh ]]; then
@@ -18,7 +19,7 @@ done 2>/dev/null < <(find .ci cmd examples lib tests units -type f ! -name '*.[c
 for script in "${scripts[@]}"; do
     ok "$script pleases shellcheck" shellcheck "$script"
     ok "$script stops at the first error" grep -qx 'set -euo pipefail' "$script"
-    if [[ $script != tests/tap.sh ]]; then
+    if [[ " ${sourced[*]} " != *" $script "* ]]; then
         is "$(head -n 1 "$script")" '#!/bin/bash' "$script is bash"
         ok "$script can be executed" test -x "$script"
     fi

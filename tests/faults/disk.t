@@ -7,26 +7,18 @@
 #
 # Needs a mount namespace: root's, or one of the user's own.
 set -euo pipefail
-if [[ -z ${CENTRAL_TEST_MOUNTS-} ]]; then
-    apart=(unshare --mount)
-    ((EUID == 0)) || apart=(unshare --user --map-current-user --keep-caps --mount)
-    probe=$(mktemp -d)
-    if "${apart[@]}" mount -t tmpfs none "$probe" 2>/dev/null; then
-        rmdir "$probe"
-        CENTRAL_TEST_MOUNTS=1 exec "${apart[@]}" "$0" "$@"
-    fi
-    rmdir "$probe"
+. "$(dirname "$0")/faults.sh"
+if ! own_mounts "$@"; then
     printf '1..0 # SKIP nobody here may mount a small disk\n'
     exit 0
 fi
 . "$(dirname "$0")/../tap.sh"
-# What is mounted cannot be removed.
 disk_finish() {
     local status=$?
     set +e
     hub stop >/dev/null 2>&1
     cd /
-    umount -l "$tap_hub/nats" "$tap_hub/postgres" "$CENTRAL_STATE" 2>/dev/null
+    unmount "$tap_hub/nats" "$tap_hub/postgres" "$CENTRAL_STATE"
     (exit "$status")
     tap_finish
 }
@@ -34,16 +26,7 @@ trap disk_finish EXIT
 
 read -ra rooms <<<"${ROOMS:-0 40}"
 
-mkdir adapters
-export CENTRAL_ADAPTERS=$tmp/adapters
-cat >adapters/truth.jq <<'J'
-def about: {name: "truth", title: "t", every: 10, kind: "snapshot"};
-def requests: {url: "http://127.0.0.1:1/"};
-def items: .records[];
-def event: {id, category: "quake.event.minor", subject: ["quake", "truth"], time: 1795000000000, severity: 0, data: {v, text}};
-def removed: {id: "\(.last.id):removed:\(.now)", category: "quake.event.removed", subject: ["quake", "truth", "removed"],
-              time: .now, severity: 0, data: {reason: "gone"}, removes: {id: .last.id, revision: .last.revision}};
-J
+truth_adapter
 # Each poll says something new of every id, and does not press well.
 version=0
 say() {
@@ -52,19 +35,6 @@ say() {
         printf 't%d %d %s\n' "$i" "$version" "$(head -c 3000 /dev/urandom | base64 -w 0)"
     done | jq -Rnc '{records: [inputs | split(" ") | {id: .[0], v: (.[1] | tonumber), text: .[2]}]}' >poll.json
 }
-# disk FOLDER KIB: of its own, so small.
-disk() {
-    mkdir -p "$1"
-    mount -t tmpfs -o "size=${2}k" none "$1"
-}
-free() { df --output=avail -k "$1" | tail -n 1; }
-# fill FOLDER KIB: so much is left.
-fill() {
-    local left
-    left=$(($(free "$1") - $2))
-    if ((left > 0)); then head -c "${left}K" /dev/zero >"$1/ballast" 2>/dev/null || true; fi
-}
-empty() { rm -f "$1/ballast"; }
 one_of() { [[ " $2 " == *" $1 "* ]]; }
 ask() { psql -XAtqc "$1"; }
 poll() { timeout -s KILL 120 central-source truth --from poll.json >/dev/null; }

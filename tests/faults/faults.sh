@@ -12,7 +12,9 @@
 #   fill FOLDER KIB        so much is left there; empty FOLDER: all again
 #   end_tool SIGNAL PID [NAME]    ends a tool that was started here, also one started this moment
 
-# shellcheck disable=SC2154  # tmp, top and tap_hub are of tap.sh
+# tmp, top and tap_hub are of tap.sh.
+# shellcheck disable=SC2154
+set -euo pipefail
 
 own_mounts() {
     local probe apart=(unshare --mount)

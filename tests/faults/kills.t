@@ -6,21 +6,13 @@
 #   KILLS=1000 SERVER_KILLS=100 TERMS=300 CALL_KILLS=300 IDS=200 SEED=7 tests/faults/kills.t
 set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/faults.sh"
 
 kills=${KILLS:-20} server_kills=${SERVER_KILLS:-3} ids=${IDS:-60} seed=${SEED:-1}
 terms=${TERMS:-8} call_kills=${CALL_KILLS:-15}
 RANDOM=$seed
 
-mkdir adapters
-export CENTRAL_ADAPTERS=$tmp/adapters
-cat >adapters/truth.jq <<'J'
-def about: {name: "truth", title: "a feed that changes", every: 10, kind: "snapshot"};
-def requests: {url: "http://127.0.0.1:1/"};
-def items: .records[];
-def event: {id, category: "quake.event.minor", subject: ["quake", "truth"], time: .time, severity: 0, data: {v}};
-def removed: {id: "\(.last.id):removed:\(.now)", category: "quake.event.removed", subject: ["quake", "truth", "removed"],
-              time: .now, severity: 0, data: {reason: "gone"}, removes: {id: .last.id, revision: .last.revision}};
-J
+truth_adapter
 
 # The feed: each poll some records get a new content, some vanish, some return. state: a line an id, "id version present".
 seq "$ids" | awk '{ print $1, 1, 1 }' >truth
@@ -50,10 +42,8 @@ archive() {
     archiver=$!
 }
 
-# Not one that was started this moment: a TERM between fork and exec is lost, and the wait would never end.
 end_archiver() {
-    wait_for 10 grep -qs central-archive "/proc/$archiver/comm" || true
-    kill -s "$1" "$archiver" 2>/dev/null || true
+    end_tool "$1" "$archiver" central-archive
     wait "$archiver" 2>/dev/null || true
 }
 

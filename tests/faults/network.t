@@ -10,29 +10,19 @@
 # says no more makes whoever is told to end wait, up to half a minute each.
 set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/faults.sh"
 
 cuts=${CUTS:-1} silent=${SILENT:-0}
 
-mkdir adapters bus db
-export CENTRAL_ADAPTERS=$tmp/adapters
-cat >adapters/truth.jq <<'J'
-def about: {name: "truth", title: "t", every: 10, kind: "snapshot"};
-def requests: {url: "http://127.0.0.1:1/"};
-def items: .records[];
-def event: {id, category: "quake.event.minor", subject: ["quake", "truth"], time: 1795000000000, severity: 0, data: {v}};
-def removed: {id: "\(.last.id):removed:\(.now)", category: "quake.event.removed", subject: ["quake", "truth", "removed"],
-              time: .now, severity: 0, data: {reason: "gone"}, removes: {id: .last.id, revision: .last.revision}};
-J
+truth_adapter
 printf 'CENTRAL_QUAKE central.quake.> 7d 64MiB archive\nCENTRAL_META central.meta.> 1d 64MiB\n' >streams.conf
 start_nats
 start_postgres
 central-streams -f streams.conf apply >/dev/null
 central-archive --migrate >/dev/null
 direct=$NATS_URL
-"$top/tests/faults/proxy" "$tmp/bus" "${NATS_URL#nats://}" &
-"$top/tests/faults/proxy" "$tmp/db" "$PGHOST/.s.PGSQL.5432" &
-wait_for 10 test -s bus/port
-wait_for 10 test -s db/port
+proxy_to bus "${NATS_URL#nats://}"
+proxy_to db "$PGHOST/.s.PGSQL.5432"
 export NATS_URL
 NATS_URL=nats://127.0.0.1:$(cat bus/port)
 through=("PGHOST=127.0.0.1" "PGPORT=$(cat db/port)" "PGSSLMODE=disable" "PGGSSENCMODE=disable")
@@ -137,30 +127,22 @@ for fault in cut mute stall; do
     done
 done
 
-# The processes of a server.
-all_of() {
-    local pid
-    read -r pid <"$tap_hub/$1.pid"
-    printf '%s\n' "$pid"
-    pgrep -P "$pid" || true
-}
-signal() { all_of "$2" | xargs kill -s "$1" 2>/dev/null || true; }
 for server in nats postgres; do
     say
     bad=''
     if [[ $server == nats ]]; then
-        signal STOP nats
+        signal_server STOP nats
         status=0
         poll || status=$?
         listed "$status" && ((status)) || bad="; the poll ended with $status"
     else
         poll || bad="; the poll: $?"
-        signal STOP postgres
+        signal_server STOP postgres
     fi
     status=0
     patience=2 archive || status=$?
     listed "$status" && ((status)) || bad="$bad; the archiver ended with $status"
-    signal CONT "$server"
+    signal_server CONT "$server"
     truth
     is "$bad" '' "$server stands still: who waits for it ends, and all is there when it goes on"
 
@@ -171,9 +153,9 @@ for server in nats postgres; do
     poller=$!
     archive &
     archiver=$!
-    signal STOP "$server"
+    signal_server STOP "$server"
     kill -0 "$poller" 2>/dev/null || true
-    signal CONT "$server"
+    signal_server CONT "$server"
     wait "$poller" || bad="; the poll: $?"
     wait "$archiver" || bad="$bad; the archiver: $?"
     truth
