@@ -162,6 +162,17 @@ static bool no_removal_out(struct source *s, const char *id, int64_t revision, b
     return ok;
 }
 
+/* What a removal will need, noted of all that is seen: what was passed on before may be recorded as sent although the
+ * poll did not come to its end, and then it is unchanged. The kind is known from the last report; before the first
+ * every source may have removals. */
+static bool observe(struct changes *c, struct source *s, const char *id, const struct event *ev, int64_t revision,
+                    struct error *e)
+{
+    buf_clear(&c->last);
+    event_put_last(&c->last, ev, revision);
+    return state_observe(s->state, id, buf_text(&c->last), e);
+}
+
 static bool pass_event(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct source *s = source_of(c, ev, e);
@@ -188,20 +199,16 @@ static bool pass_event(struct changes *c, const struct event *ev, const struct f
         ok = no_removal_out(s, id, sent.revision, &stands, e);
     if (ok && stands) {
         s->unchanged++;
+        ok = !snapshot || observe(c, s, id, ev, sent.revision, e);
         free(id);
-        return true;
+        return ok;
     }
     /* The number this very content got before and was not recorded under, else the next that no content has. */
     int64_t last = sent.revision > sent.issued_revision ? sent.revision : sent.issued_revision;
     bool again = ok && sent.issued_revision > sent.revision && strcmp(sent.issued_hash, buf_text(&c->hash)) == 0;
     int64_t revision = again ? sent.issued_revision : last + 1;
     ok = ok && (again || state_issue(s->state, id, buf_text(&c->hash), revision, e));
-    /* The kind is known from the last report; before the first every source may have removals. */
-    if (ok && snapshot) {
-        buf_clear(&c->last);
-        event_put_last(&c->last, ev, revision);
-        ok = state_observe(s->state, id, buf_text(&c->last), e);
-    }
+    ok = ok && (!snapshot || observe(c, s, id, ev, revision, e));
     free(id);
     if (!ok)
         return false;

@@ -621,7 +621,11 @@ bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_m
               " where (misses > 0 or last_seen < ?1 - 3600) and id in (select id from temp.seen)",
               now, e))
         return false;
-    if (strcmp(kind, "snapshot") == 0 && !run(s, "insert or replace into observed select id, last from temp.noted", e))
+    if (strcmp(kind, "snapshot") == 0 &&
+        !run(s,
+             "insert or replace into observed select id, last from temp.noted n"
+             " where not exists (select 1 from observed o where o.id = n.id and o.last = n.last)",
+             e))
         return false;
     return !count_misses ||
            run(s, "update sent set misses = misses + 1 where removed = 0 and id not in (select id from temp.seen)", e);

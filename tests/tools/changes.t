@@ -48,6 +48,17 @@ feed a:2 b:1 c:1
 poll
 is "$(passed)" 'a@3=2 ' 'what comes back is the next revision, with the same content too'
 
+# Killed before the end of a poll, when the lines before it were recorded already: it is unchanged from then on, and removed all the same.
+feed a:2 b:1 c:1 d:1
+central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | grep -v '"central.meta.poll.v1"' | central-changes 2>said | central-commit 2>>said >sent
+is "$(passed)" 'd=1 ' 'half a poll'
+poll
+is "$(passed)" '' '... the whole, unchanged'
+feed a:2 b:1 c:1
+poll
+poll
+is "$(passed)" 'd removed gone ' '... and what it brought is removed when it is gone'
+
 # Evidence: only complete polls that read an answer, two in a row.
 feed b:1
 poll
