@@ -1,5 +1,6 @@
 #include "central/consumer.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@
 #define REQUEST_GRACE_SECONDS 2
 /* What one request may bring: messages that are asked for ahead wait in memory. */
 #define REQUEST_BYTES (2 * 1024 * 1024)
+/* When nothing is at hand after so many bytes, what they took goes back: they came on another thread than they are
+ * freed on, and by itself malloc would keep as much as ever was there at once. */
+#define TRIM_BYTES (8 * 1024 * 1024)
 /* While waiting, so often is looked at the connection and at requests that ended. */
 #define TURN_MS 250
 /* After the server said "not now" or "not there". */
@@ -73,6 +77,7 @@ struct consumers {
     size_t next, taken;
     bool empty; /* the inbox was, when last looked into */
     unsigned losses, denials, turns;
+    size_t passed;   /* bytes, since malloc was trimmed */
     int64_t heard;   /* monotonic: when something last came */
     int64_t emptied; /* monotonic: when the inbox was last found empty */
     int64_t looked;  /* monotonic: when consumers_drained last asked */
@@ -727,6 +732,7 @@ static int read_message(struct consumers *cs, natsMsg *m, struct consumed *out, 
     out->subject = natsMsg_GetSubject(m);
     out->data = natsMsg_GetData(m);
     out->len = (size_t)natsMsg_GetDataLength(m);
+    cs->passed += out->len;
     return 1;
 }
 
@@ -774,6 +780,10 @@ int consumers_next(struct consumers *cs, int timeout_ms, struct consumed *out, s
         *(cs->taken ? &cs->heard : &cs->emptied) = now;
         if (cs->taken)
             continue;
+        if (cs->passed > TRIM_BYTES) {
+            malloc_trim(0);
+            cs->passed = 0;
+        }
         if (signals_stop())
             return stopped(e);
         if (timeout_ms >= 0 && now >= end)
