@@ -45,7 +45,7 @@ static const char layout[] =
     "create table archive (source text, id text, revision integer, hash text, removes text, stands integer,"
     " removed integer, at integer, primary key (source, id, revision, hash)) without rowid;"
     "create index bus_removes on bus (source, removes) where removes is not null;"
-    "create index archive_removes on archive (source, removes) where removes is not null;"
+    "create index archive_removes on archive (source, removes, at) where removes is not null;"
     "begin";
 
 struct audit *audit_open(struct error *e)
