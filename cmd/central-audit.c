@@ -92,9 +92,9 @@ static bool on_row(void *closure, PGresult *row)
 static bool read_archive(struct tool *t, struct error *e)
 {
     static const char sql[] =
-        "select payload::text, true, removed is not null, extract(epoch from received)::bigint from events"
+        "select payload::text, true, removed is not null, floor(extract(epoch from received))::bigint from events"
         " where adapter = any (string_to_array($1, ',')) and received >= to_timestamp($2::bigint)"
-        " union all select payload::text, false, false, extract(epoch from received)::bigint from events_history"
+        " union all select payload::text, false, false, floor(extract(epoch from received))::bigint from events_history"
         " where adapter = any (string_to_array($1, ',')) and received >= to_timestamp($2::bigint)";
     struct buf names = {0}, from = {0};
 

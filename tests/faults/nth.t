@@ -201,9 +201,9 @@ once_run() { "$@" central-archive --once --ack-wait 1s -f streams.conf; }
 once_outcome() { archive_outcome; }
 
 query_fresh() {
-    [[ ! -e golden/asked ]] || return 0
+    # Other cases empty the tables.
+    [[ $(ask "select count(*) from events where id = 'b-asked'") == 0 ]] || return 0
     attempt=asked lines | central-archive - >/dev/null 2>&1
-    : >golden/asked
 }
 query_run() {
     case $what in
