@@ -5,8 +5,8 @@
 #
 #   KILLS=1000 SERVER_KILLS=100 TERMS=300 CALL_KILLS=300 IDS=200 SEED=7 tests/faults/kills.t
 set -euo pipefail
-. "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/faults.sh"
+. "$(dirname "$0")/../tap.sh"
 
 kills=${KILLS:-20} server_kills=${SERVER_KILLS:-3} ids=${IDS:-60} seed=${SEED:-1}
 terms=${TERMS:-8} call_kills=${CALL_KILLS:-15}

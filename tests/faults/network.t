@@ -9,8 +9,8 @@
 # CUTS: so many places of each kind of fault and connection, spread over all its bytes; of these SILENT ones where a server that
 # says no more makes whoever is told to end wait, up to half a minute each.
 set -euo pipefail
-. "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/faults.sh"
+. "$(dirname "$0")/../tap.sh"
 
 cuts=${CUTS:-1} silent=${SILENT:-0}
 
