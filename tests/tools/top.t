@@ -260,7 +260,12 @@ is "$(shot | grep -A1 '^SOURCE' | tail -n 1 | cut -c 1-5)" gdacs '... above the 
 coloured() { mux capture-pane -pe | grep -qE $'\e\\[([0-9;]*;)?[34][0-7]m'; }
 ok 'colours' coloured
 press q
+# What is coloured on the screen that is left must not be taken for the next one.
+left() { [[ $(mux display -p '#{alternate_on}') == 0 ]]; }
+wait_for 15 left
 run 'clear; NO_COLOR=1 central-top'
+entered() { ! left; }
+wait_for 15 entered
 screen '^gdacs +failed' 'NO_COLOR'
 not_ok '... means none' coloured
 press q
