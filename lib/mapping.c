@@ -217,7 +217,7 @@ static void put_tokens(const struct work *w, jv list, struct buf *out)
         if (out->len)
             buf_add_char(out, '.');
         jv letters = value_get(token, "central:letters");
-        if (jv_get_kind(token) == JV_KIND_OBJECT && !jv_is_valid(letters)) {
+        if (jv_is_valid(value_get(token, "central:region"))) {
             region_put_tokens(out, w->region_count ? w->regions[0] : NULL);
         } else {
             text(jv_is_valid(letters) ? letters : token, &word); /* null and the like become "unknown" */

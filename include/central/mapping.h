@@ -3,13 +3,18 @@
  * jq says what only the source knows; what is the same for all is done here: notations of time, tokens of the subject,
  * centroid and bounding box, the region, the envelope, the check. What `event` may yield (central-adapter(5)):
  *
- *   id        string, or an array of parts (strings, numbers, rounded(n)) to be joined by colons; needed
- *   category  string of tokens; needed
- *   subject   array of tokens behind "central." (each reduced to [a-z0-9_-]), or a finished string; without it
- * "central." + category time      string that clock_parse reads, or a number: milliseconds since 1970; needed expires
- * the same, or null severity  number, cut to 0 ... 4, or null geo       {point: [lon, lat]}, {geometry: GeoJSON,
- * centroid: "vertices" | "area"}, {bbox: [...]}, {regions: [...]}; all optional data      object; needed removes   {id,
- * revision}: this event is the removal of that one */
+ * - id: string, or an array of parts (strings, numbers, rounded(n)) to be joined by colons; needed
+ * - category: string of tokens, or an array of tokens, each reduced to [a-z0-9_-]; needed
+ * - subject: array of tokens behind "central.", or a finished string; without it "central." + category
+ * - time: string that clock_parse reads, or a number: milliseconds since 1970; needed. expires: the same, or null
+ * - severity: number, cut to 0 ... 4, or null
+ * - geo: {point: [lon, lat]}, {geometry: GeoJSON, centroid: "vertices" | "area"}, {bbox: [...]}, {regions: names,
+ * arrays of parts, or {same, ugc}: codes (region.h)}; all optional
+ * - data: object; needed
+ * - removes: {id, revision}: this event is the removal of that one
+ *
+ * A token may be {"central:letters": text} (its letters, digits and blanks) or {"central:region": ...} (those of the
+ * primary region): letters and region of central.jq. */
 #ifndef CENTRAL_MAPPING_H
 #define CENTRAL_MAPPING_H
 
