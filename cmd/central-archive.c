@@ -296,16 +296,11 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     return added_line(p, e);
 }
 
-static bool on_idle(void *closure)
+static bool on_idle(void *closure, struct error *e)
 {
     struct archiver *p = closure;
-    struct error e = {0};
 
-    if (!store(p, &e)) {
-        p->status = error_worse(p->status, log_failure(&e));
-        return false;
-    }
-    return line_flush(&p->out);
+    return store(p, e) && line_flush(&p->out);
 }
 
 static enum central_exit from_stdin(struct archiver *p)

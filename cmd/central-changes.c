@@ -341,15 +341,11 @@ static bool end_poll(struct changes *c, const struct event *report, struct error
     return write_line(c, c->scratch.data, c->scratch.len, e) && settle(c, e);
 }
 
-static bool on_idle(void *closure)
+static bool on_idle(void *closure, struct error *e)
 {
     struct changes *c = closure;
-    struct error e = {0};
-    bool ok = settle(c, &e) && line_flush(&c->out);
 
-    if (e.text)
-        log_failure(&e);
-    return ok;
+    return settle(c, e) && line_flush(&c->out);
 }
 
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)

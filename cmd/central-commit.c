@@ -169,15 +169,11 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
     return ok;
 }
 
-static bool on_idle(void *closure)
+static bool on_idle(void *closure, struct error *e)
 {
     struct commit *c = closure;
-    struct error e = {0};
-    bool ok = settle(c, &e) && line_flush(&c->out);
 
-    if (e.text)
-        log_failure(&e);
-    return ok;
+    return settle(c, e) && line_flush(&c->out);
 }
 
 /* --- --reconcile ---------------------------------------------------------------------------------------------------

@@ -282,11 +282,11 @@ static bool settle_and_tell(struct publish *p)
 }
 
 /* Nothing to read: what is in flight is waited for and written, so that an idle pipe holds nothing back. */
-static bool on_idle(void *closure)
+static bool on_idle(void *closure, struct error *e)
 {
     struct publish *p = closure;
 
-    return settle_and_tell(p) && line_flush(&p->out);
+    return settle(p, e) && line_flush(&p->out);
 }
 
 static const struct argp_option options[] = {

@@ -6,11 +6,16 @@
 #include "central/signals.h"
 #include "central/tool.h"
 
+struct idling {
+    struct filter *filter;
+    struct error *e;
+};
+
 static bool idle(void *context)
 {
-    struct filter *f = context;
+    const struct idling *i = context;
 
-    return !f->idle || f->idle(f->closure);
+    return !i->filter->idle || i->filter->idle(i->filter->closure, i->e);
 }
 
 static bool blank(const char *text, size_t len)
@@ -35,11 +40,12 @@ enum central_exit filter_run(struct filter *f)
     struct error e = {0};
     struct line_reader in;
     enum central_exit status = CENTRAL_OK;
+    struct idling idling = {f, &e};
 
     if (!line_reader_open(&in, STDIN_FILENO, f->writer, &e))
         return log_failure(&e);
     in.idle = idle;
-    in.idle_context = f;
+    in.idle_context = &idling;
     for (bool go_on = true; go_on;) {
         struct filter_line line = {0};
         struct event ev;

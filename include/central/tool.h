@@ -49,8 +49,8 @@ struct filter {
     /* A line that is none: too long, not JSON, not by the contract. The loop has reported it on stderr. False ends the
      * loop with e. NULL: the loop goes on and the status becomes CENTRAL_REJECTED. */
     bool (*bad)(void *closure, const char *reason, const struct filter_line *line, struct error *e);
-    /* Before reading blocks, after the writer was flushed; NULL. False ends the loop. */
-    bool (*idle)(void *closure);
+    /* Before reading blocks, after the writer was flushed; NULL. False ends the loop with e. */
+    bool (*idle)(void *closure, struct error *e);
     void *closure;
     struct line_writer *writer; /* NULL */
     bool stopped;               /* set: a signal ended it */

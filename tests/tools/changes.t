@@ -253,4 +253,45 @@ exits 64 'a raw event is nothing that was changed' central-changes <raw
 like "$(cat err)" 'a raw event: central-normalize comes before' '... it says what is missing'
 exits 64 '... nor was it published' central-commit <raw
 like "$(cat err)" 'only what was published can be committed' '... it says so, too'
+
+# The disk is full just when the input pauses: a failure as at any other time, also when nothing more is to be written then.
+rm -rf state
+feed a:1
+poll
+mapfile -t many < <(for ((i = 0; i < 200; i++)); do printf 'x%0120d:1\n' "$i"; done)
+feed "${many[@]}"
+central-fetch fires --from answer | central-normalize | grep -v '"central.meta.poll.v1"' >canonical
+central-changes <canonical >changed
+rm -rf state
+feed a:1
+poll
+# paused TOOL FILE: no file grows beyond 33 KiB, which holds the state's index, but not what is to be noted.
+ended() { ! kill -0 "$1" 2>/dev/null; }
+paused() {
+    local status=0
+    rm -f in passing
+    mkfifo in passing
+    cat <passing >passed_on &
+    (
+        trap '' XFSZ
+        ulimit -f 33
+        exec "$1" <in >passing 2>err
+    ) &
+    exec 6>in
+    cat "$2" >&6
+    wait_for 30 ended "$!"
+    exec 6>&-
+    wait "$!" || status=$?
+    wait
+    return "$status"
+}
+for tool in changes commit; do
+    file=canonical noted=issued
+    if [[ $tool == commit ]]; then file=changed noted=sent; fi
+    exits 74 "central-$tool cannot note what it read before a pause" paused "central-$tool" "$file"
+    like "$(cat err)" "^central-$tool: .*state/fires.db: " '... and says so'
+    passed=$(wc -l <passed_on)
+    ok "... and has passed on $passed of $(wc -l <"$file")" test "$passed" -lt "$(wc -l <"$file")"
+    is "$(sqlite3 state/fires.db "select count(*) from $noted where id like 'x%'")" "$passed" '... which are noted'
+done
 done_testing
