@@ -14,8 +14,9 @@
 #include "central/state.h"
 #include "central/tool.h"
 
-/* Lines recorded in one transaction at most; a poll report ends one too. */
+/* Recorded in one transaction at most; a poll report ends one too. The lines are held until it is committed. */
 #define BATCH_LINES 5000
+#define BATCH_BYTES (256 * 1024)
 
 struct commit {
     struct line_writer out;
@@ -161,7 +162,7 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
         return false;
     buf_add(&c->held, line->text, line->len);
     buf_add_char(&c->held, '\n');
-    if (++c->held_lines < BATCH_LINES && ev->kind != EVENT_POLL)
+    if (++c->held_lines < BATCH_LINES && c->held.len < BATCH_BYTES && ev->kind != EVENT_POLL)
         return true;
     ok = settle(c, e);
     if (ok && ev->kind == EVENT_POLL)
