@@ -18,14 +18,16 @@
 #include "central/stream.h"
 #include "central/tool.h"
 
-/* A batch is committed when it has so many rows or bytes, when nothing more came for LINGER_MS, or at this age. */
-#define BATCH_ROWS 5000
-#define BATCH_BYTES ((size_t)16 * 1024 * 1024)
+/* A batch is written when it has so many rows or bytes, when nothing more came for LINGER_MS, or at this age. */
+#define BATCH_ROWS 2000
+#define BATCH_BYTES ((size_t)8 * 1024 * 1024)
 #define BATCH_MS 250
 #define LINGER_MS 20
 /* Messages asked for at once, of each stream; half as many again may wait in memory. */
 #define FETCH 512
 #define ACK_WAIT_SECONDS 60
+/* Of all archivers of a stream; one holds two batches and what it asked for. */
+#define ACK_PENDING 20000
 #define HEARTBEAT_MS 30000 /* contract §4 */
 #define LOOK_AGAIN_MS 60000
 #define METRICS_MS 15000
@@ -42,19 +44,23 @@ struct options {
     bool migrate, prune, once, filter;
 };
 
-/* What stands behind a position of the batch. */
+/* What stands behind a position of a batch. */
 struct item {
     struct consumed message; /* JetStream */
     uint64_t line;           /* standard input */
     bool told;               /* its fault was reported already */
+};
+struct items {
+    struct item *at;
+    size_t count, room;
 };
 
 struct archiver {
     struct options o;
     struct archive *archive;
     struct archive_counts counts;
-    struct item *items;
-    size_t count, room;
+    struct items filling, writing; /* of archive_batch and archive_written */
+    int64_t written;               /* when the latter was started, microseconds; monotonic */
     bool given_up;
     struct metrics *metrics; /* NULL: not wanted */
     int64_t metrics_due;     /* monotonic */
@@ -77,17 +83,19 @@ static int64_t now_ms(void)
 
 static struct item *add_item(struct archiver *p)
 {
-    if (p->count == p->room) {
-        p->room = p->room ? 2 * p->room : 1024;
-        p->items = mem_resize(p->items, p->room * sizeof *p->items);
+    struct items *to = &p->filling;
+
+    if (to->count == to->room) {
+        to->room = to->room ? 2 * to->room : 1024;
+        to->at = mem_resize(to->at, to->room * sizeof *to->at);
     }
-    p->items[p->count] = (struct item){0};
-    return &p->items[p->count++];
+    to->at[to->count] = (struct item){0};
+    return &to->at[to->count++];
 }
 
 static bool full(const struct archiver *p)
 {
-    return archive_pending(p->archive) >= BATCH_ROWS || archive_pending_bytes(p->archive) >= BATCH_BYTES;
+    return p->filling.count >= BATCH_ROWS || batch_bytes(archive_batch(p->archive)) >= BATCH_BYTES;
 }
 
 /* --- heartbeat ---------------------------------------------------------------------------------------------------- */
@@ -151,14 +159,15 @@ static bool worth_trying(enum central_exit status)
     return status == CENTRAL_UNAVAILABLE || status == CENTRAL_TRY_AGAIN;
 }
 
-/* Commits the batch, however long the database is away (standard input: GIVE_UP_MS), or until asked to stop. */
-static bool commit(struct archiver *p, struct error *e)
+/* Waits until the batch is durable, however long the database is away (standard input: GIVE_UP_MS), or until asked to
+ * stop. */
+static bool finish(struct archiver *p, struct error *e)
 {
     enum central_exit told = CENTRAL_OK;
     int64_t away = 0;
 
     for (unsigned tries = 0;; tries++) {
-        if (archive_commit(p->archive, &p->counts, e)) {
+        if (archive_end(p->archive, &p->counts, e)) {
             if (away) {
                 log_warning("%s: back after %lld s", db_name(archive_db(p->archive)),
                             (long long)(now_ms() - away) / 1000);
@@ -172,7 +181,7 @@ static bool commit(struct archiver *p, struct error *e)
         if (e->status != told) {
             away = away ? away : now_ms();
             told = e->status;
-            log_error("%s: trying again, %zu lines wait", e->text, archive_pending(p->archive));
+            log_error("%s: trying again, %zu lines wait", e->text, p->writing.count + p->filling.count);
             notify_send("STATUS=The database is away; trying again");
             if (p->metrics)
                 archive_metrics_database(p->metrics, false);
@@ -189,17 +198,19 @@ static bool commit(struct archiver *p, struct error *e)
         if (e->text && !worth_trying(e->status))
             return false;
         error_free(e);
+        archive_start(p->archive);
     }
 }
 
 static void settle_item(struct archiver *p, size_t position)
 {
-    struct item *item = &p->items[position];
-    const char *rejected = archive_rejected(p->archive, position), *remark = archive_remark(p->archive, position);
+    const struct batch *b = archive_written(p->archive);
+    struct item *item = &p->writing.at[position];
+    const char *rejected = batch_rejected(b, position), *remark = batch_remark(b, position);
     struct error e = {0};
     size_t len;
 
-    if (item->message.message) {
+    if (item->message.consumer) {
         if (rejected || remark)
             log_warning("%s %llu: %s%s", consumer_stream(item->message.consumer),
                         (unsigned long long)item->message.sequence, rejected ? rejected : remark,
@@ -215,53 +226,72 @@ static void settle_item(struct archiver *p, size_t position)
         log_warning("line %llu: %s%s", (unsigned long long)item->line, rejected ? rejected : remark,
                     rejected ? " (to events_rejected)" : " (archived without it)");
     if (!rejected) {
-        const char *line = archive_line(p->archive, position, &len);
+        const char *line = batch_line(b, position, &len);
         line_write(&p->out, line, len);
     }
 }
 
-static void measure(struct archiver *p, const struct archive_counts *before, size_t bytes, int64_t microseconds)
+static void measure(struct archiver *p, const struct archive_counts *before)
 {
     const struct archive_counts changed = {
         p->counts.inserted - before->inserted,     p->counts.revised - before->revised,
         p->counts.duplicates - before->duplicates, p->counts.superseded - before->superseded,
         p->counts.removed - before->removed,       p->counts.rejected - before->rejected};
 
-    archive_metrics_commit(p->metrics, &changed, bytes, microseconds);
-    for (size_t i = 0; i < p->count; i++) {
-        const struct consumed *m = &p->items[i].message;
+    archive_metrics_commit(p->metrics, &changed, batch_bytes(archive_written(p->archive)),
+                           clock_monotonic() - p->written);
+    for (size_t i = 0; i < p->writing.count; i++) {
+        const struct consumed *m = &p->writing.at[i].message;
         /* The last of each run of one stream. */
-        if (m->message && (i + 1 == p->count || p->items[i + 1].message.consumer != m->consumer))
+        if (m->consumer && (i + 1 == p->writing.count || p->writing.at[i + 1].message.consumer != m->consumer))
             archive_metrics_message(p->metrics, consumer_stream(m->consumer), m->pending, clock_now() - m->stored);
     }
 }
 
-/* Commits, then acknowledges or echoes. */
-static bool store(struct archiver *p, struct error *e)
+/* Waits for the batch that is being written, then acknowledges or echoes it. */
+static bool settle(struct archiver *p, struct error *e)
 {
     struct archive_counts before = p->counts;
-    size_t bytes = archive_pending_bytes(p->archive);
-    int64_t began = clock_monotonic();
 
-    if (!p->count)
+    if (!p->writing.count)
         return true;
-    if (!commit(p, e)) {
+    if (!finish(p, e)) {
         p->given_up = true;
         return false;
     }
     if (p->metrics)
-        measure(p, &before, bytes, clock_monotonic() - began);
-    for (size_t i = 0; i < p->count; i++)
+        measure(p, &before);
+    for (size_t i = 0; i < p->writing.count; i++)
         settle_item(p, i);
-    p->count = 0;
+    p->writing.count = 0;
     return true;
+}
+
+/* Has the batch written while the next one is filled. */
+static bool hand_over(struct archiver *p, struct error *e)
+{
+    if (!settle(p, e))
+        return false;
+    if (!p->filling.count)
+        return true;
+    struct items empty = p->writing;
+    p->writing = p->filling;
+    p->filling = empty;
+    p->written = clock_monotonic();
+    archive_start(p->archive);
+    return true;
+}
+
+static bool store(struct archiver *p, struct error *e)
+{
+    return hand_over(p, e) && settle(p, e);
 }
 
 /* --- from standard input ------------------------------------------------------------------------------------------ */
 
 static bool added_line(struct archiver *p, struct error *e)
 {
-    if (full(p) && !store(p, e))
+    if (full(p) && !hand_over(p, e))
         return false;
     if (p->out.error)
         e->status = CENTRAL_IO;
@@ -271,20 +301,20 @@ static bool added_line(struct archiver *p, struct error *e)
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct archiver *p = closure;
-    const struct archive_origin from = {.sequence = line->number};
+    const struct batch_origin from = {.sequence = line->number};
 
     add_item(p)->line = line->number;
     if (ev->kind == EVENT_POLL || ev->kind == EVENT_REJECT)
-        archive_add_passed(p->archive, line->text, line->len);
+        batch_add_passed(archive_batch(p->archive), line->text, line->len);
     else
-        archive_add_event(p->archive, ev, &from);
+        batch_add_event(archive_batch(p->archive), ev, &from);
     return added_line(p, e);
 }
 
 static bool on_bad(void *closure, const char *reason, const struct filter_line *line, struct error *e)
 {
     struct archiver *p = closure;
-    const struct archive_origin from = {.sequence = line->number};
+    const struct batch_origin from = {.sequence = line->number};
     struct item *item = add_item(p);
 
     item->line = line->number;
@@ -292,7 +322,7 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     /* All of it has a place in events_rejected, but not what was never kept. */
     if (line->total)
         p->status = error_worse(p->status, CENTRAL_REJECTED);
-    archive_add_bad(p->archive, line->text, line->len, reason, &from);
+    batch_add_bad(archive_batch(p->archive), line->text, line->len, reason, &from);
     return added_line(p, e);
 }
 
@@ -352,7 +382,7 @@ static bool add_stream(struct archiver *p, const struct stream *s, struct error 
                                        .durable = durable,
                                        .from = CONSUMER_ALL,
                                        .batch = FETCH,
-                                       .max_ack_pending = 4 * BATCH_ROWS,
+                                       .max_ack_pending = ACK_PENDING,
                                        .ack_wait_seconds = p->o.ack_wait};
     bool ok = consumers_add(p->consumers, &o, NULL, e);
     free(durable);
@@ -406,30 +436,31 @@ static bool open_streams(struct archiver *p, struct error *e)
     return error_set(e, CENTRAL_CONFIG, "%s: no stream has the option archive", p->list.path);
 }
 
-static void add_message(struct archiver *p, const struct consumed *m)
+static void add_message(struct archiver *p, struct consumed *m)
 {
-    const struct archive_origin from = {
+    const struct batch_origin from = {
         .stream = consumer_stream(m->consumer), .subject = m->subject, .sequence = m->sequence};
 
-    if (!p->count)
+    if (!p->filling.count)
         p->batch_began = now_ms();
+    batch_add(archive_batch(p->archive), m->data, m->len, &from);
+    consumed_shed(m);
     add_item(p)->message = *m;
-    archive_add(p->archive, m->data, m->len, &from);
 }
 
 /* How long the next message may take: a batch under way does not wait long. */
 static int patience(const struct archiver *p)
 {
-    if (p->count) {
+    if (p->filling.count) {
         int64_t left = p->batch_began + BATCH_MS - now_ms();
         return left < 0 ? 0 : left < LINGER_MS ? (int)left : LINGER_MS;
     }
-    return p->o.once ? 100 : 1000;
+    return p->writing.count ? LINGER_MS : p->o.once ? 100 : 1000;
 }
 
 static bool is_done(struct archiver *p, struct error *e)
 {
-    return p->o.once && !p->count && consumers_drained(p->consumers, e);
+    return p->o.once && !p->filling.count && !p->writing.count && consumers_drained(p->consumers, e);
 }
 
 static enum central_exit from_jetstream(struct archiver *p)
@@ -455,8 +486,10 @@ static enum central_exit from_jetstream(struct archiver *p)
             e = (struct error){0};
             signals_wait(-1, false, LINGER_MS);
         }
-        if (p->count && (got <= 0 || full(p) || now_ms() - p->batch_began >= BATCH_MS))
+        if (got <= 0)
             ok = store(p, &e) && ok;
+        else if (full(p) || now_ms() - p->batch_began >= BATCH_MS)
+            ok = hand_over(p, &e) && ok;
         tick(p);
         if (ok && p->missing && !p->o.once && now_ms() >= p->look && !add_streams(p, false, &e)) {
             log_warning("%s", e.text);
@@ -474,14 +507,15 @@ static enum central_exit from_jetstream(struct archiver *p)
 }
 
 /* What will not be committed may be delivered to another archiver at once. */
-static void give_back(struct archiver *p)
+static void give_back(struct archiver *p, struct items *items)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (p->items[i].message.message) {
-            consumed_nak(p->consumers, &p->items[i].message, NULL);
-            consumed_free(&p->items[i].message);
+    for (size_t i = 0; i < items->count; i++)
+        if (items->at[i].message.consumer) {
+            consumed_nak(p->consumers, &items->at[i].message, NULL);
+            consumed_free(&items->at[i].message);
         }
-    p->count = 0;
+    free(items->at);
+    *items = (struct items){0};
 }
 
 /* --- start and end ------------------------------------------------------------------------------------------------ */
@@ -627,14 +661,14 @@ int main(int argc, char **argv)
     tool_parse(&argp, argc, argv, &p.o);
     line_writer_open(&p.out, STDOUT_FILENO);
     enum central_exit status = run(&p);
-    give_back(&p);
+    give_back(&p, &p.writing);
+    give_back(&p, &p.filling);
     consumers_close(p.consumers);
     bus_close(p.bus);
     archive_close(p.archive);
     metrics_close(p.metrics);
     stream_list_free(&p.list);
     free(p.added);
-    free(p.items);
     free(p.o.db);
     return tool_end(&p.out, status);
 }

@@ -1,345 +1,31 @@
 #include "central/archive.h"
 
-#include <stdint.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "central/clock.h"
 #include "central/copy.h"
-#include "central/geo.h"
 #include "central/mem.h"
-#include "central/original.h"
 #include "central/utf8.h"
 
-/* Buffers larger than this go back after a batch. */
-#define KEEP_SIZE (32 * 1024 * 1024)
 /* A row refused for one of these may be the victim of another session: tried so often before it is believed. */
 #define TRIES 3
-
-enum fate { ROW_EVENT, ROW_BAD, ROW_PASSED };
-
-/* Texts are offsets into archive.text, 0 for "none": its first byte is never used. */
-struct row {
-    enum fate fate;
-    bool done; /* durable, or nothing to do */
-    size_t line, len;
-    size_t stream, subject;
-    size_t adapter, adapter_len; /* in the line */
-    size_t tuple, tuple_len;     /* in archive.tuples */
-    uint64_t sequence;
-    int64_t received;
-    char *reason, *remark;
-    char sqlstate[6];
-};
+/* What central_archive_claim is told of each row: adapter, id, time, removes. */
+#define NAMES 4
 
 struct archive {
     struct db *db;
-    struct geo *geo;
-    struct row *rows;
-    size_t count, capacity;
-    struct buf text, tuples;
-    struct archive_counts counts; /* of the batch, so far */
-    bool committed;
+    struct batch *filling, *writing;
+    bool whole; /* writing: all of it is durable */
     bool ready; /* the session is set up */
+    /* Of the thread, until it is joined. */
+    pthread_t thread;
+    bool started, failed;
+    struct archive_counts counts; /* of writing, so far */
+    struct error error;
 };
-
-/* --- rows --------------------------------------------------------------------------------------------------------- */
-
-static void clear(struct archive *a)
-{
-    for (size_t i = 0; i < a->count; i++) {
-        free(a->rows[i].reason);
-        free(a->rows[i].remark);
-    }
-    a->count = 0;
-    buf_clear(&a->text);
-    buf_trim(&a->text, KEEP_SIZE);
-    buf_add_char(&a->text, '\0');
-    buf_clear(&a->tuples);
-    buf_trim(&a->tuples, KEEP_SIZE);
-    a->counts = (struct archive_counts){0};
-    a->committed = false;
-}
-
-static size_t keep_text(struct archive *a, const char *text, size_t len)
-{
-    size_t at = a->text.len;
-
-    buf_add(&a->text, text, len);
-    buf_add_char(&a->text, '\0');
-    return at;
-}
-
-static struct row *add_row(struct archive *a, const char *line, size_t len, const struct archive_origin *from)
-{
-    if (a->committed)
-        clear(a);
-    if (a->count == a->capacity) {
-        a->capacity = a->capacity ? 2 * a->capacity : 1024;
-        a->rows = mem_resize(a->rows, a->capacity * sizeof *a->rows);
-    }
-    struct row *r = &a->rows[a->count++];
-    *r = (struct row){.line = keep_text(a, line, len), .len = len, .received = clock_now()};
-    if (from) {
-        r->sequence = from->sequence;
-        r->stream = from->stream ? keep_text(a, from->stream, strlen(from->stream)) : 0;
-        r->subject = from->subject ? keep_text(a, from->subject, strlen(from->subject)) : 0;
-    }
-    return r;
-}
-
-static void make_bad(struct row *r, const char *reason)
-{
-    r->fate = ROW_BAD;
-    r->tuple_len = 0;
-    free(r->reason);
-    r->reason = mem_string(reason);
-}
-
-void archive_add_bad(struct archive *a, const char *line, size_t len, const char *reason,
-                     const struct archive_origin *from)
-{
-    make_bad(add_row(a, line, len, from), reason);
-}
-
-void archive_add_passed(struct archive *a, const char *line, size_t len)
-{
-    struct row *r = add_row(a, line, len, NULL);
-
-    r->fate = ROW_PASSED;
-    r->done = true;
-}
-
-static int hex4(const char *at)
-{
-    int n = 0;
-
-    for (int i = 0; i < 4; i++) {
-        char c = at[i];
-        n = n * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return n;
-}
-
-/* What JSON may hold and jsonb may not: an escaped NUL, half of a surrogate pair. text is checked JSON. */
-static const char *jsonb_refuses(const char *text, size_t len)
-{
-    const char *end = text + len;
-
-    for (const char *at = memchr(text, '\\', len); at; at = memchr(at, '\\', (size_t)(end - at))) {
-        if (at[1] != 'u') {
-            at += 2;
-            continue;
-        }
-        int c = hex4(at + 2);
-        at += 6;
-        if (c == 0)
-            return "a NUL character (\\u0000): PostgreSQL cannot hold it";
-        if (c < 0xd800 || c > 0xdfff)
-            continue;
-        int low = c < 0xdc00 && at[0] == '\\' && at[1] == 'u' ? hex4(at + 2) : 0;
-        if (low < 0xdc00 || low > 0xdfff)
-            return "half of a surrogate pair (\\ud800 to \\udfff): PostgreSQL cannot hold it";
-        at += 6;
-    }
-    return NULL;
-}
-
-/* --- an event as a tuple of table incoming ------------------------------------------------------------------------ */
-
-#define INCOMING_FIELDS 16
-#define COPY_INCOMING                                                                                                  \
-    "COPY incoming (position, id, adapter, category, time, expires, severity, geom, regions, primary_region, "         \
-    "payload, "                                                                                                        \
-    "received, subject, revision, removes, removes_revision) FROM STDIN (FORMAT binary)"
-
-static void put_string(struct buf *out, struct json v)
-{
-    if (json_kind(v) != JSON_STRING) {
-        copy_null(out);
-        return;
-    }
-    size_t at = copy_open(out);
-    json_decode(v, out);
-    copy_close(out, at);
-}
-
-static void put_regions(struct buf *out, struct json regions)
-{
-    struct json region;
-    size_t at = copy_open(out);
-
-    copy_text_array(out, json_count(regions));
-    for (struct json_iter i = json_walk(regions); json_next(&i, NULL, &region);)
-        put_string(out, region);
-    copy_close(out, at);
-}
-
-/* The geometry, else the centroid, else null. A geometry nobody can use is no reason to lose an alert: it stays in the
- * payload, and the remark says so. */
-static void put_geom(struct archive *a, struct row *r, struct json geo)
-{
-    struct error e = {0};
-    struct json centroid = json_get(geo, "centroid");
-    double lon, lat;
-
-    size_t at = copy_open(&a->tuples);
-    struct geo_shape *s = geo_read(a->geo, json_get(geo, "geometry"), &e);
-    if (s && !geo_put_ewkb(a->geo, s, &a->tuples)) {
-        geo_shape_free(a->geo, s);
-        s = NULL;
-        error_set(&e, CENTRAL_REJECTED, "geometry: not to be written");
-    }
-    r->remark = e.text;
-    if (!s && json_double(json_at(centroid, 0), &lon) && json_double(json_at(centroid, 1), &lat) &&
-        (s = geo_point(a->geo, lon, lat)) && !geo_put_ewkb(a->geo, s, &a->tuples)) {
-        geo_shape_free(a->geo, s);
-        s = NULL;
-    }
-    if (s) {
-        copy_close(&a->tuples, at);
-    } else {
-        a->tuples.len = at - 4;
-        copy_null(&a->tuples);
-    }
-    geo_shape_free(a->geo, s);
-}
-
-static void put_tuple(struct archive *a, struct row *r, const struct event *ev)
-{
-    struct buf *out = &a->tuples;
-    struct json geo = json_get(ev->data, "geo");
-
-    r->tuple = out->len;
-    copy_row(out, INCOMING_FIELDS);
-    copy_int(out, 4, (int64_t)(a->count - 1));
-    put_string(out, ev->event_id);
-    put_string(out, ev->adapter);
-    put_string(out, ev->category);
-    copy_time(out, ev->time);
-    if (ev->has_expires)
-        copy_time(out, ev->expires);
-    else
-        copy_null(out);
-    if (ev->severity >= 0)
-        copy_int(out, 2, ev->severity);
-    else
-        copy_null(out);
-    put_geom(a, r, geo);
-    put_regions(out, json_get(geo, "regions"));
-    put_string(out, json_get(geo, "primary_region"));
-    copy_jsonb(out, ev->line.at, ev->line.len);
-    copy_time(out, r->received);
-    put_string(out, ev->subject);
-    copy_int(out, 4, ev->revision);
-    put_string(out, ev->removes);
-    if (json_exists(ev->removes))
-        copy_int(out, 4, ev->removes_revision);
-    else
-        copy_null(out);
-    r->tuple_len = out->len - r->tuple;
-}
-
-static const char *no_event(const struct event *ev)
-{
-    switch (ev->kind) {
-    case EVENT_RAW:
-        return "a raw event: central-normalize comes before";
-    case EVENT_POLL:
-        return "a poll report, not an event";
-    case EVENT_REJECT:
-        return "a reject, not an event";
-    default:
-        return NULL;
-    }
-}
-
-/* What JetStream holds has no receipt, and it is the same version. */
-static void add_bare(struct archive *a, const struct event *ev, const struct archive_origin *from)
-{
-    struct buf line = {0};
-
-    event_put_bare(&line, ev);
-    archive_add(a, line.data, line.len, from);
-    buf_free(&line);
-}
-
-void archive_add_event(struct archive *a, const struct event *ev, const struct archive_origin *from)
-{
-    if (json_exists(ev->stream)) {
-        add_bare(a, ev, from);
-        return;
-    }
-    struct row *r = add_row(a, ev->line.at, ev->line.len, from);
-    const char *bad = no_event(ev);
-
-    if (json_exists(ev->adapter)) {
-        r->adapter = (size_t)(ev->adapter.at - ev->line.at) + 1;
-        r->adapter_len = ev->adapter.len - 2;
-    }
-    if (!bad)
-        bad = jsonb_refuses(ev->line.at, ev->line.len);
-    if (!bad && ev->removes_revision > INT32_MAX)
-        bad = "data.removes_revision: more than 2147483647";
-    if (bad)
-        make_bad(r, bad);
-    else
-        put_tuple(a, r, ev);
-}
-
-void archive_add(struct archive *a, const char *line, size_t len, const struct archive_origin *from)
-{
-    struct error e = {0};
-    struct buf adopted = {0};
-    struct event ev;
-
-    if (from && from->subject ? original_read(line, len, from->subject, &adopted, &ev, &e)
-                              : event_read(line, len, &ev, &e))
-        archive_add_event(a, &ev, from);
-    else
-        archive_add_bad(a, line, len, e.text, from);
-    error_free(&e);
-    buf_free(&adopted);
-}
-
-/* --- the batch ---------------------------------------------------------------------------------------------------- */
-
-size_t archive_pending(const struct archive *a)
-{
-    return a->committed ? 0 : a->count;
-}
-
-size_t archive_pending_bytes(const struct archive *a)
-{
-    return a->committed ? 0 : a->text.len;
-}
-
-size_t archive_count(const struct archive *a)
-{
-    return a->count;
-}
-
-const char *archive_line(const struct archive *a, size_t position, size_t *len)
-{
-    *len = a->rows[position].len;
-    return a->text.data + a->rows[position].line;
-}
-
-const char *archive_rejected(const struct archive *a, size_t position)
-{
-    return position < a->count ? a->rows[position].reason : NULL;
-}
-
-const char *archive_remark(const struct archive *a, size_t position)
-{
-    return position < a->count ? a->rows[position].remark : NULL;
-}
-
-struct db *archive_db(const struct archive *a)
-{
-    return a->db;
-}
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
@@ -356,24 +42,119 @@ static bool set_up(struct archive *a, struct error *e)
     return a->ready;
 }
 
-static bool send_tuples(struct archive *a, size_t first, size_t last, struct error *e)
+/* Tells the database the names of the rows and their times, and learns which of them are not simply new. */
+static void put_names(const struct batch *b, size_t first, size_t last, size_t tuples, struct buf *out)
+{
+    static const Oid types[] = {COPY_TEXT, COPY_TEXT, COPY_TIME, COPY_TEXT};
+
+    for (int i = 0; i < NAMES; i++) {
+        copy_array(&out[i], types[i], tuples);
+        for (size_t n = first; n < last; n++) {
+            const struct batch_row *r = &b->rows[n];
+            const size_t fields[] = {r->adapter_field, r->id_field, r->time_field, r->removes_field};
+            if (!r->tuple_len)
+                continue;
+            buf_add(&out[i], b->tuples.data + fields[i], copy_field_size(b->tuples.data + fields[i]));
+        }
+    }
+}
+
+static bool ask_names(struct archive *a, const char *sql, size_t first, size_t last, size_t tuples, PGresult **r,
+                      struct error *e)
+{
+    struct buf names[NAMES] = {0};
+    const char *values[NAMES];
+    int lengths[NAMES];
+
+    put_names(a->writing, first, last, tuples, names);
+    for (int i = 0; i < NAMES; i++) {
+        values[i] = names[i].data;
+        lengths[i] = (int)names[i].len;
+    }
+    *r = db_run_binary(a->db, sql, NAMES, values, lengths, e);
+    for (int i = 0; i < NAMES; i++)
+        buf_free(&names[i]);
+    return *r != NULL;
+}
+
+/* Claims the events' names. *rest of the rows are not simply new, and marked. */
+static bool claim(struct archive *a, size_t first, size_t last, size_t tuples, size_t *rest, struct error *e)
+{
+    PGresult *r;
+    size_t next = 0, nth = 0;
+
+    if (!ask_names(a, "SELECT n FROM central_archive_claim($1, $2, $3, $4) n ORDER BY n", first, last, tuples, &r, e))
+        return false;
+    *rest = (size_t)PQntuples(r);
+    for (size_t i = first; i < last; i++) {
+        struct batch_row *row = &a->writing->rows[i];
+        if (!row->tuple_len)
+            continue;
+        nth++;
+        row->rest = next < *rest && strtoull(PQgetvalue(r, (int)next, 0), NULL, 10) == nth;
+        next += row->rest;
+    }
+    PQclear(r);
+    return true;
+}
+
+/* Rows that somebody put into events without naming them in events_heads. */
+static bool learn(struct archive *a, size_t first, size_t last, size_t tuples, struct error *e)
+{
+    PGresult *r;
+    bool ok = ask_names(a, "SELECT central_archive_learn($1, $2, $3, $4)", first, last, tuples, &r, e);
+
+    PQclear(r);
+    return ok;
+}
+
+/* What stands together goes together: the next run of new rows, from *i. */
+static bool send_run(struct archive *a, size_t *i, size_t last, struct error *e)
+{
+    const struct batch *b = a->writing;
+    size_t from = b->rows[*i].tuple, to = from;
+
+    for (; *i < last && b->rows[*i].tuple_len && !b->rows[*i].rest && (to == from || b->rows[*i].tuple == to); ++*i)
+        to = b->rows[*i].tuple + b->rows[*i].tuple_len;
+    if (to == from)
+        ++*i;
+    return to == from || db_copy_data(a->db, b->tuples.data + from, to - from, e);
+}
+
+/* A row to be merged has its position before all else: of two that are the same one is the first. */
+static bool send_placed(struct archive *a, size_t i, struct error *e)
+{
+    const struct batch_row *r = &a->writing->rows[i];
+    struct buf head = {0};
+
+    if (!r->tuple_len || !r->rest)
+        return true;
+    copy_row(&head, BATCH_FIELDS + 1);
+    copy_int(&head, 4, (int64_t)i);
+    bool ok = db_copy_data(a->db, head.data, head.len, e) &&
+              db_copy_data(a->db, a->writing->tuples.data + r->tuple + COPY_ROW_SIZE, r->tuple_len - COPY_ROW_SIZE, e);
+    buf_free(&head);
+    return ok;
+}
+
+/* Those that are simply new to table events, or the rest to table incoming. */
+static bool send_tuples(struct archive *a, size_t first, size_t last, bool rest, struct error *e)
 {
     struct buf frame = {0};
 
-    if (!db_copy_begin(a->db, COPY_INCOMING, e))
+    if (!db_copy_begin(a->db,
+                       rest ? "COPY incoming (position, " BATCH_COLUMNS ") FROM STDIN (FORMAT binary)"
+                            : "COPY events (" BATCH_COLUMNS ") FROM STDIN (FORMAT binary)",
+                       e))
         return false;
     copy_begin(&frame);
     bool ok = db_copy_data(a->db, frame.data, frame.len, e);
-    for (size_t i = first; ok && i < last;) {
-        /* What stands together goes together. */
-        size_t from = a->rows[i].tuple, to = from;
-        for (; i < last && a->rows[i].tuple_len && (to == from || a->rows[i].tuple == to); i++)
-            to = a->rows[i].tuple + a->rows[i].tuple_len;
-        if (to > from)
-            ok = db_copy_data(a->db, a->tuples.data + from, to - from, e);
-        else
-            i++;
-    }
+    if (rest)
+        for (size_t i = first; ok && i < last; i++)
+            ok = send_placed(a, i, e);
+    else
+        for (size_t i = first; ok && i < last;)
+            ok = send_run(a, &i, last, e);
     buf_clear(&frame);
     copy_end(&frame);
     ok = ok && db_copy_data(a->db, frame.data, frame.len, e) && db_copy_end(a->db, e);
@@ -404,6 +185,20 @@ static bool merge(struct archive *a, struct archive_counts *counts, struct error
     return true;
 }
 
+/* Nearly every event is new and comes once: it goes where it stays. The others are staged and merged. */
+static bool write_events(struct archive *a, size_t first, size_t last, size_t tuples, struct archive_counts *counts,
+                         struct error *e)
+{
+    size_t rest;
+
+    if (!claim(a, first, last, tuples, &rest, e))
+        return false;
+    if (tuples > rest && !send_tuples(a, first, last, false, e))
+        return false;
+    counts->inserted += tuples - rest;
+    return !rest || (send_tuples(a, first, last, true, e) && merge(a, counts, e));
+}
+
 /* Text as PostgreSQL takes it: bytes that are no UTF-8, and NUL, as \xNN. */
 static void put_clean(struct buf *out, const char *text, size_t len)
 {
@@ -419,21 +214,23 @@ static void put_clean(struct buf *out, const char *text, size_t len)
 }
 
 /* Once: a message that is delivered again, or a file that is read again, has its row already. */
-static bool write_bad(struct archive *a, const struct row *r, const char *why, struct error *e)
+static bool write_bad(struct archive *a, const struct batch_row *r, const char *why, struct error *e)
 {
-    const char *line = a->text.data + r->line;
+    const struct batch *b = a->writing;
+    size_t len;
+    const char *line = batch_line(b, (size_t)(r - b->rows), &len);
     struct buf payload = {0}, time = {0}, adapter = {0}, reason = {0};
     char sequence[24];
 
     clock_put(&time, r->received, CLOCK_Z);
-    put_clean(&payload, line, r->len);
+    put_clean(&payload, line, len);
     put_clean(&adapter, line + r->adapter, r->adapter_len);
     put_clean(&reason, why, strlen(why));
     snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)r->sequence);
     const char *const values[] = {buf_text(&time),
                                   r->adapter_len ? buf_text(&adapter) : NULL,
-                                  r->subject ? a->text.data + r->subject : NULL,
-                                  r->stream ? a->text.data + r->stream : NULL,
+                                  r->subject ? b->text.data + r->subject : NULL,
+                                  r->stream ? b->text.data + r->stream : NULL,
                                   r->sequence ? sequence : NULL,
                                   buf_text(&reason),
                                   r->sqlstate[0] ? r->sqlstate : NULL,
@@ -454,14 +251,14 @@ static bool write_bad(struct archive *a, const struct row *r, const char *why, s
 }
 
 /* How many rows of the range are not durable yet; *tuples of them are events. */
-static size_t waiting(const struct archive *a, size_t first, size_t last, size_t *tuples)
+static size_t waiting(const struct batch *b, size_t first, size_t last, size_t *tuples)
 {
     size_t n = 0;
 
     *tuples = 0;
     for (size_t i = first; i < last; i++) {
-        n += !a->rows[i].done;
-        *tuples += !a->rows[i].done && a->rows[i].fate == ROW_EVENT;
+        n += !b->rows[i].done;
+        *tuples += !b->rows[i].done && b->rows[i].fate == BATCH_EVENT;
     }
     return n;
 }
@@ -469,19 +266,17 @@ static size_t waiting(const struct archive *a, size_t first, size_t last, size_t
 static bool write_range(struct archive *a, size_t first, size_t last, size_t tuples, struct archive_counts *counts,
                         struct error *e)
 {
-    if (!db_do(a->db, "BEGIN", e))
-        return false;
-    if (tuples && !(send_tuples(a, first, last, e) && merge(a, counts, e)))
+    if (!db_do(a->db, "BEGIN", e) || (tuples && !write_events(a, first, last, tuples, counts, e)))
         return false;
     for (size_t i = first; i < last; i++) {
-        const struct row *r = &a->rows[i];
+        const struct batch_row *r = &a->writing->rows[i];
         /* An event whose geometry is none is archived without it; what was refused leaves its trace here too. */
         char *without = !r->done && r->remark ? mem_format("%s (archived without it)", r->remark) : NULL;
-        const char *why = !r->done && r->fate == ROW_BAD ? r->reason : without;
+        const char *why = !r->done && r->fate == BATCH_BAD ? r->reason : without;
         bool ok = !why || write_bad(a, r, why, e);
         free(without);
         if (why) {
-            counts->rejected += r->fate == ROW_BAD;
+            counts->rejected += r->fate == BATCH_BAD;
             if (!ok) {
                 /* Nothing of a message can be at fault here. */
                 if (e->status == CENTRAL_REJECTED)
@@ -506,9 +301,9 @@ static void add_counts(struct archive_counts *to, const struct archive_counts *f
 static void finish_range(struct archive *a, size_t first, size_t last, const struct archive_counts *counts)
 {
     for (size_t i = first; i < last; i++) {
-        a->rows[i].done = true;
+        a->writing->rows[i].done = true;
         /* A range that is cut again must not send it twice. */
-        a->rows[i].tuple_len = 0;
+        a->writing->rows[i].tuple_len = 0;
     }
     add_counts(&a->counts, counts);
 }
@@ -516,26 +311,37 @@ static void finish_range(struct archive *a, size_t first, size_t last, const str
 /* The one event of the range is what the database refuses. */
 static void blame(struct archive *a, size_t first, size_t last)
 {
-    for (size_t i = first; i < last; i++)
-        if (!a->rows[i].done && a->rows[i].fate == ROW_EVENT) {
-            make_bad(&a->rows[i], db_message(a->db));
-            snprintf(a->rows[i].sqlstate, sizeof a->rows[i].sqlstate, "%s", db_sqlstate(a->db));
+    for (size_t i = first; i < last; i++) {
+        struct batch_row *r = &a->writing->rows[i];
+        if (!r->done && r->fate == BATCH_EVENT) {
+            batch_make_bad(r, db_message(a->db));
+            snprintf(r->sqlstate, sizeof r->sqlstate, "%s", db_sqlstate(a->db));
         }
+    }
+}
+
+/* A key that is there already: of a row without a head, or of the catalogue when two sessions make the same partition.
+ */
+static bool is_double(const char *sqlstate)
+{
+    return strcmp(sqlstate, "23505") == 0;
 }
 
 static bool may_pass(const char *sqlstate)
 {
-    /* "tuple concurrently updated", and a key of the catalogue when two sessions make the same partition. */
-    return strcmp(sqlstate, "XX000") == 0 || strcmp(sqlstate, "23505") == 0;
+    /* "tuple concurrently updated" */
+    return strcmp(sqlstate, "XX000") == 0 || is_double(sqlstate);
 }
 
 /* Writes the range in one transaction; where a row is at fault halves it until that row is alone. */
 static bool commit_range(struct archive *a, size_t first, size_t last, struct error *e)
 {
+    bool learned = false;
+
     for (int tries = 1;; tries++) {
         struct archive_counts counts = {0};
         size_t tuples;
-        if (!waiting(a, first, last, &tuples))
+        if (!waiting(a->writing, first, last, &tuples))
             return true;
         if (write_range(a, first, last, tuples, &counts, e)) {
             finish_range(a, first, last, &counts);
@@ -551,6 +357,12 @@ static bool commit_range(struct archive *a, size_t first, size_t last, struct er
             return false;
         }
         error_free(&failure);
+        if (is_double(db_sqlstate(a->db)) && !learned) {
+            if (!learn(a, first, last, tuples, e))
+                return false;
+            learned = true;
+            continue;
+        }
         if (tuples > 1) {
             size_t middle = first + (last - first) / 2;
             return commit_range(a, first, middle, e) && commit_range(a, middle, last, e);
@@ -560,16 +372,56 @@ static bool commit_range(struct archive *a, size_t first, size_t last, struct er
     }
 }
 
+/* --- a batch at a time -------------------------------------------------------------------------------------------- */
+
+static void *write_batch(void *closure)
+{
+    struct archive *a = closure;
+
+    a->failed = !set_up(a, &a->error) || !commit_range(a, 0, a->writing->count, &a->error);
+    return NULL;
+}
+
+void archive_start(struct archive *a)
+{
+    if (a->whole) {
+        struct batch *written = a->writing;
+        a->writing = a->filling;
+        a->filling = written;
+        batch_clear(written);
+        a->counts = (struct archive_counts){0};
+        a->whole = false;
+    }
+    a->started = pthread_create(&a->thread, NULL, write_batch, a) == 0;
+    if (!a->started)
+        write_batch(a);
+}
+
+bool archive_end(struct archive *a, struct archive_counts *counts, struct error *e)
+{
+    if (a->started)
+        pthread_join(a->thread, NULL);
+    a->started = false;
+    if (a->failed) {
+        *e = a->error;
+        a->error = (struct error){0};
+        return false;
+    }
+    if (counts && !a->whole)
+        add_counts(counts, &a->counts);
+    a->whole = true;
+    return true;
+}
+
 bool archive_commit(struct archive *a, struct archive_counts *counts, struct error *e)
 {
-    if (a->committed || !a->count)
-        return true;
-    if (!set_up(a, e) || !commit_range(a, 0, a->count, e))
-        return false;
-    if (counts)
-        add_counts(counts, &a->counts);
-    a->committed = true;
-    return true;
+    if (!a->whole) {
+        archive_start(a);
+        if (!archive_end(a, counts, e))
+            return false;
+    }
+    archive_start(a);
+    return archive_end(a, counts, e);
 }
 
 bool archive_reconnect(struct archive *a, struct error *e)
@@ -578,13 +430,29 @@ bool archive_reconnect(struct archive *a, struct error *e)
     return db_reopen(a->db, e) && set_up(a, e);
 }
 
+struct batch *archive_batch(const struct archive *a)
+{
+    return a->filling;
+}
+
+const struct batch *archive_written(const struct archive *a)
+{
+    return a->writing;
+}
+
+struct db *archive_db(const struct archive *a)
+{
+    return a->db;
+}
+
 struct archive *archive_open(struct db *d, struct error *e)
 {
     struct archive *a = mem_alloc(sizeof *a);
 
     a->db = d;
-    a->geo = geo_open();
-    clear(a);
+    a->filling = batch_open();
+    a->writing = batch_open();
+    a->whole = true;
     if (set_up(a, e))
         return a;
     archive_close(a);
@@ -595,11 +463,11 @@ void archive_close(struct archive *a)
 {
     if (!a)
         return;
-    clear(a);
-    free(a->rows);
-    buf_free(&a->text);
-    buf_free(&a->tuples);
-    geo_close(a->geo);
+    if (a->started)
+        pthread_join(a->thread, NULL);
+    batch_close(a->filling);
+    batch_close(a->writing);
     db_close(a->db);
+    error_free(&a->error);
     free(a);
 }

@@ -840,6 +840,11 @@ bool consumers_drained(struct consumers *cs, struct error *e)
 
 /* --- answering ---------------------------------------------------------------------------------------------------- */
 
+static const char *reply_of(const struct consumed *m)
+{
+    return m->reply ? m->reply : natsMsg_GetReply(m->message);
+}
+
 static bool answer(struct consumers *cs, const struct consumed *m, const char *text, struct error *e)
 {
     struct consumer *c = m->consumer;
@@ -847,7 +852,7 @@ static bool answer(struct consumers *cs, const struct consumed *m, const char *t
     /* Of a stream that is no more: its sequence may be another message's now. */
     if (c->options.no_ack || m->life != c->life)
         return true;
-    natsStatus s = natsConnection_PublishString(bus_connection(cs->bus), natsMsg_GetReply(m->message), text);
+    natsStatus s = natsConnection_PublishString(bus_connection(cs->bus), reply_of(m), text);
     return s == NATS_OK || error_set(e, CENTRAL_UNAVAILABLE, "%s: %s", bus_url(cs->bus), natsStatus_GetText(s));
 }
 
@@ -857,7 +862,7 @@ static bool settle(struct consumers *cs, const struct consumed *m, const char *t
 
     if (!c->options.no_ack && m->life == c->life) {
         buf_clear(&c->acknowledged);
-        buf_add_text(&c->acknowledged, natsMsg_GetReply(m->message));
+        buf_add_text(&c->acknowledged, reply_of(m));
     }
     return answer(cs, m, text, e);
 }
@@ -892,11 +897,21 @@ bool consumers_sync(struct consumers *cs, struct error *e)
     return ok;
 }
 
+void consumed_shed(struct consumed *m)
+{
+    m->reply = mem_string(reply_of(m));
+    natsMsg_Destroy(m->message);
+    m->message = NULL;
+    m->subject = m->data = NULL;
+    m->len = 0;
+}
+
 void consumed_free(struct consumed *m)
 {
     if (m->consumer && m->life == m->consumer->life)
         set_remove(&m->consumer->held, m->sequence);
     natsMsg_Destroy(m->message);
+    free(m->reply);
     *m = (struct consumed){0};
 }
 

@@ -139,7 +139,7 @@ static bool find(struct repair *r, const struct gap *g, struct buf *payload, boo
 static bool close_gap(struct repair *r, struct state *s, const struct gap *g, const struct event *ev, bool archived,
                       enum repaired *out, struct error *e)
 {
-    const struct archive_origin from = {.stream = g->stream, .sequence = (uint64_t)g->sequence};
+    const struct batch_origin from = {.stream = g->stream, .sequence = (uint64_t)g->sequence};
     struct archive_counts counts = {0};
 
     switch (g->kind) {
@@ -150,11 +150,11 @@ static bool close_gap(struct repair *r, struct state *s, const struct gap *g, co
         *out = archived ? REPAIR_NONE : REPAIR_ARCHIVED;
         if (archived)
             return true;
-        archive_add_event(r->archive, ev, &from);
+        batch_add_event(archive_batch(r->archive), ev, &from);
         if (!archive_commit(r->archive, &counts, e))
             return false;
         /* Refused, it is in events_rejected once more, and the gap stays. */
-        if (archive_rejected(r->archive, 0))
+        if (batch_rejected(archive_written(r->archive), 0))
             *out = REPAIR_NONE;
         return true;
     case GAP_KNOWN:

@@ -51,8 +51,10 @@ struct consumed {
     uint64_t delivered; /* 1: first time */
     uint64_t pending;   /* messages of this consumer still to come */
     int64_t stored;     /* when the server took it, clock.h */
+    /* for consumer.c */
     natsMsg *message;
-    unsigned life; /* for consumer.c */
+    char *reply;
+    unsigned life;
 };
 /* The next message, in at most timeout_ms (-1: until one comes or a signal). 1: out is set, the caller ends it with
  * consumed_free. 0: time over. -1: failed (e), or a signal (e->text NULL). Asks for more by itself, also after a lost
@@ -77,6 +79,8 @@ bool consumed_ack(struct consumers *cs, const struct consumed *m, struct error *
 bool consumed_term(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumed_nak(struct consumers *cs, const struct consumed *m, struct error *e);
 bool consumers_sync(struct consumers *cs, struct error *e);
+/* Lets go of subject and data: what waits for its acknowledgement only takes a hundred bytes then. */
+void consumed_shed(struct consumed *m);
 void consumed_free(struct consumed *m);
 /* Gives back what was delivered and not handed out, deletes ephemeral consumers, frees. */
 void consumers_close(struct consumers *cs);
