@@ -225,6 +225,9 @@ static bool pass_event(struct changes *c, const struct event *ev, const struct f
 /* A reject that was sent before is not sent again with every poll. */
 static bool pass_reject(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
 {
+    /* Of a line that no poll brings again, and no source's. */
+    if (json_equals(ev->adapter, EVENT_NOBODY))
+        return write_line(c, line->text, line->len, e);
     struct source *s = source_of(c, ev, e);
     bool known;
 
@@ -369,7 +372,7 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
 {
     struct changes *c = closure;
     const struct reject r = {.stage = log_tool(),
-                             .adapter = "unknown",
+                             .adapter = EVENT_NOBODY,
                              .line = line->number,
                              .reason = reason,
                              .original = line->text,

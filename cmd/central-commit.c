@@ -141,16 +141,20 @@ static bool record_report(struct commit *c, struct state *s, const struct event 
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct commit *c = closure;
+    struct state *s = NULL;
     bool ok = true;
 
     if (ev->kind == EVENT_RAW)
         return error_set(e, CENTRAL_USAGE, "line %llu: a raw event: only what was published can be committed",
                          (unsigned long long)line->number);
-    struct state *s = state_for(c, ev, e);
-    if (!s)
+    /* A reject that is no source's has no state. */
+    const bool nobodys = ev->kind == EVENT_REJECT && json_equals(ev->adapter, EVENT_NOBODY);
+    if (!nobodys && !(s = state_for(c, ev, e)))
         return false;
     if (ev->kind == EVENT_CANONICAL) {
         ok = record_event(c, s, ev, e);
+    } else if (nobodys) {
+        ok = true;
     } else if (ev->kind == EVENT_REJECT) {
         char *id = json_string(ev->id);
         ok = state_put_reject(s, id, clock_now() / CLOCK_SECOND, e);

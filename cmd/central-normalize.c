@@ -144,7 +144,7 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     struct normalize *n = closure;
 
     n->line = line;
-    return write_reject(n, "unknown", NULL, reason) || lost_stdout(e);
+    return write_reject(n, EVENT_NOBODY, NULL, reason) || lost_stdout(e);
 }
 
 /* What maps text from outside needs the adapters, and nothing else. */

@@ -72,7 +72,7 @@ static void keep_refused(struct publish *p, const struct publisher_result *r, ui
     struct event ev;
     char *adapter = event_read(r->line, r->len, &ev, NULL) ? json_string(ev.adapter) : NULL;
     const struct reject reject = {.stage = log_tool(),
-                                  .adapter = adapter ? adapter : "unknown",
+                                  .adapter = adapter ? adapter : EVENT_NOBODY,
                                   .line = number,
                                   .reason = r->error->text,
                                   .original = r->line,
@@ -265,7 +265,7 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     struct publish *p = closure;
 
     p->number = line->number;
-    return send_refused(p, e) && place_reject(p, "unknown", reason, line, e);
+    return send_refused(p, e) && place_reject(p, EVENT_NOBODY, reason, line, e);
 }
 
 static bool settle_and_tell(struct publish *p)

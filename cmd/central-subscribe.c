@@ -207,7 +207,7 @@ static bool acknowledge(struct subscribe *s, struct error *e)
 static void put_reject(struct subscribe *s, const struct consumed *m, const char *reason)
 {
     const struct reject r = {.stage = log_tool(),
-                             .adapter = "unknown",
+                             .adapter = EVENT_NOBODY,
                              .source = m->subject,
                              .line = m->sequence,
                              .reason = reason,

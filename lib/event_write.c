@@ -275,7 +275,7 @@ static void put_original(struct buf *out, const struct reject *r)
 void event_put_reject(struct buf *out, const struct reject *r)
 {
     struct buf id = {0}, subject = {0}, hashed = {0};
-    const char *adapter = adapter_name_ok(r->adapter, strlen(r->adapter)) ? r->adapter : "unknown";
+    const char *adapter = adapter_name_ok(r->adapter, strlen(r->adapter)) ? r->adapter : EVENT_NOBODY;
 
     /* The same record refused again for the same reason is the same reject: of a raw event its id counts, which is a
      * hash of the record, for the envelope says when it was fetched. */

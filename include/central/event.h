@@ -98,10 +98,12 @@ void event_put_token(struct buf *out, const char *text, size_t len);
 /* True for a subject central.<token>(.<token>)* of such tokens. */
 bool event_subject_ok(const char *text, size_t len);
 
+/* Adapter of a reject when nobody can tell whose line it was. */
+#define EVENT_NOBODY "unknown"
 /* A line that cannot be used becomes a reject event with the reason and the original. */
 struct reject {
     const char *stage;   /* the tool */
-    const char *adapter; /* "unknown" when nobody can tell */
+    const char *adapter; /* EVENT_NOBODY when nobody can tell */
     const char *source;  /* the URL or file, NULL */
     uint64_t line;       /* number in the stage's input, 0 when it has none */
     const char *reason;

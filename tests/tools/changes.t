@@ -249,6 +249,17 @@ exits 74 '... nor can anything be committed to it' central-commit <changed
 is "$(cat out)" '' '... and nothing is echoed as durable'
 ok '... and it is left as it was' cmp damaged state/fires.db
 
+# A line that is nobody's.
+echo nonsense >nonsense
+exits 0 'a line that is none passes as a reject' central-changes <nonsense
+cp out rejected
+is "$(jq -c '[.data.adapter, .type]' rejected)" '["unknown","central.meta.reject.v1"]' '... of nobody'
+exits 0 '... and is committed' central-commit <rejected
+ok '... as it was' cmp rejected out
+exits 0 '... and passes again' central-changes <rejected
+ok '... as it was, too' cmp rejected out
+ok '... and no source of that name begins' test ! -e state/unknown.db
+
 exits 64 'a raw event is nothing that was changed' central-changes <raw
 like "$(cat err)" 'a raw event: central-normalize comes before' '... it says what is missing'
 exits 64 '... nor was it published' central-commit <raw
