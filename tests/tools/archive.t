@@ -69,6 +69,13 @@ is "$(rows)" 10000 '... and is a row'
 exits 0 'the same again' central-archive - <a.ndjson
 ok '... is echoed' cmp a.ndjson out
 is "$(rows) $(ask 'select count(*) from events_history')" '10000 0' '... and changes nothing'
+# Somebody filled events by hand, and named nothing in events_heads.
+ask 'delete from events_heads'
+{ cat a.ndjson; quakes later 10; } >more.ndjson
+exits 0 'rows that events_heads lacks, and new ones' central-archive - <more.ndjson
+is "$(rows) $(ask 'select count(*) from events_history')|$(ask 'select count(*) from events_rejected')|$(ask 'select count(*) from events_heads')" \
+    '10010 0|0|10010' '... are found, and named'
+ask "delete from events where id like 'later%'"
 is "$(ask "select id, adapter, category, time at time zone 'UTC', expires, severity, st_asewkt(geom), regions, primary_region, subject,
     revision from events where id = 'a5'")" \
     'a5|usgs_quake|quake.event.minor|2026-01-01 00:05:00||0|SRID=4326;POINT(5 -5)|{}||central.quake.event.minor|1' 'the columns of a row'
