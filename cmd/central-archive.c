@@ -60,7 +60,6 @@ struct archiver {
     struct archive *archive;
     struct archive_counts counts;
     struct items filling, writing; /* of archive_batch and archive_written */
-    int64_t written;               /* when the latter was started, microseconds; monotonic */
     bool given_up;
     struct metrics *metrics; /* NULL: not wanted */
     int64_t metrics_due;     /* monotonic */
@@ -238,8 +237,13 @@ static void measure(struct archiver *p, const struct archive_counts *before)
         p->counts.duplicates - before->duplicates, p->counts.superseded - before->superseded,
         p->counts.removed - before->removed,       p->counts.rejected - before->rejected};
 
-    archive_metrics_commit(p->metrics, &changed, batch_bytes(archive_written(p->archive)),
-                           clock_monotonic() - p->written);
+    size_t bytes = 0, len;
+
+    for (size_t i = 0; i < p->writing.count; i++) {
+        batch_line(archive_written(p->archive), i, &len);
+        bytes += len;
+    }
+    archive_metrics_commit(p->metrics, &changed, bytes, archive_took(p->archive));
     for (size_t i = 0; i < p->writing.count; i++) {
         const struct consumed *m = &p->writing.at[i].message;
         /* The last of each run of one stream. */
@@ -277,7 +281,6 @@ static bool hand_over(struct archiver *p, struct error *e)
     struct items empty = p->writing;
     p->writing = p->filling;
     p->filling = empty;
-    p->written = clock_monotonic();
     archive_start(p->archive);
     return true;
 }

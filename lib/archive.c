@@ -20,6 +20,7 @@ struct archive {
     struct batch *filling, *writing;
     bool whole; /* writing: all of it is durable */
     bool ready; /* the session is set up */
+    int64_t took;
     /* Of the thread, until it is joined. */
     pthread_t thread;
     bool started, failed;
@@ -42,7 +43,7 @@ static bool set_up(struct archive *a, struct error *e)
     return a->ready;
 }
 
-/* Tells the database the names of the rows and their times, and learns which of them are not simply new. */
+/* The names of the events of a range and of those they remove, and times: what the database is asked with. */
 static void put_names(const struct batch *b, size_t first, size_t last, size_t tuples, struct buf *out)
 {
     static const Oid types[] = {COPY_TEXT, COPY_TEXT, COPY_TIME, COPY_TEXT};
@@ -377,8 +378,10 @@ static bool commit_range(struct archive *a, size_t first, size_t last, struct er
 static void *write_batch(void *closure)
 {
     struct archive *a = closure;
+    int64_t began = clock_monotonic();
 
     a->failed = !set_up(a, &a->error) || !commit_range(a, 0, a->writing->count, &a->error);
+    a->took += clock_monotonic() - began;
     return NULL;
 }
 
@@ -391,6 +394,7 @@ void archive_start(struct archive *a)
         batch_clear(written);
         a->counts = (struct archive_counts){0};
         a->whole = false;
+        a->took = 0;
     }
     a->started = pthread_create(&a->thread, NULL, write_batch, a) == 0;
     if (!a->started)
@@ -438,6 +442,11 @@ struct batch *archive_batch(const struct archive *a)
 const struct batch *archive_written(const struct archive *a)
 {
     return a->writing;
+}
+
+int64_t archive_took(const struct archive *a)
+{
+    return a->took;
 }
 
 struct db *archive_db(const struct archive *a)

@@ -37,6 +37,8 @@ bool archive_end(struct archive *a, struct archive_counts *counts, struct error 
 bool archive_commit(struct archive *a, struct archive_counts *counts, struct error *e);
 /* The batch last started. */
 const struct batch *archive_written(const struct archive *a);
+/* Microseconds that its writing took, all tries together. */
+int64_t archive_took(const struct archive *a);
 
 bool archive_reconnect(struct archive *a, struct error *e);
 struct db *archive_db(const struct archive *a);
