@@ -20,7 +20,7 @@
 
 /* A batch is written when it has so many rows or bytes, when nothing more came for LINGER_MS, or at this age. */
 #define BATCH_ROWS 2000
-#define BATCH_BYTES ((size_t)8 * 1024 * 1024)
+#define BATCH_BYTES ((size_t)4 * 1024 * 1024)
 #define BATCH_MS 250
 #define LINGER_MS 20
 /* Messages asked for at once, of each stream; half as many again may wait in memory. */

@@ -9,7 +9,7 @@
 #include "central/original.h"
 
 /* Buffers larger than this go back after a batch. */
-#define KEEP_SIZE (8 * 1024 * 1024)
+#define KEEP_SIZE (4 * 1024 * 1024)
 
 struct batch *batch_open(void)
 {
