@@ -49,7 +49,7 @@ struct tool {
  * adapter is gone may have a state; one that has neither is a name that was mistyped, and must not look sound. */
 static bool remembers(const char *name, int64_t *seconds, struct error *e)
 {
-    struct adapter *a = adapter_open(name, e);
+    struct adapter *a = adapter_open_uncompiled(name, e);
 
     *seconds = 0;
     if (!a) {

@@ -144,7 +144,7 @@ static enum central_exit run(struct fetch *f)
     enum central_exit status = CENTRAL_OK;
 
     /* Who is to read answers never hears of the credential. */
-    f->adapter = adapter_open(f->name, &e);
+    f->adapter = adapter_open_uncompiled(f->name, &e);
     f->parser = f->adapter ? parser_open(f->adapter, &e) : NULL;
     if (!f->parser)
         return log_failure(&e);

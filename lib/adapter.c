@@ -7,9 +7,11 @@
 #include <jq.h>
 
 #include "central/clock.h"
+#include "central/literal.h"
 #include "central/mapping.h"
 #include "central/mem.h"
 #include "central/path.h"
+#include "central/request.h"
 #include "central/value.h"
 
 #define ADAPTER_FILE_MAX (1024 * 1024)
@@ -33,13 +35,18 @@ static const char before[] = "include \"central\"; ";
 struct adapter {
     char *name;
     char *file;
-    jq_state *jq;
-    jv context; /* what `input` gives */
+    char **folders;
+    struct buf text; /* of the file */
+    jq_state *jq;    /* NULL until something needs it */
+    jv context;      /* what `input` gives */
     struct buf messages;
+    struct buf about_data, requests_data; /* as the file's head says, if it is plain data (literal.h) */
     struct buf about_text, settings_text;
     struct json about, settings;
     struct geo *geo;
     struct mapping_region region;
+    double box[4]; /* around it */
+    bool has_box;
     struct value_record record; /* at hand */
     struct value_part uses;     /* what `event` looks at of a record */
     bool whole;                 /* it is given all the same */
@@ -274,25 +281,51 @@ static bool once(struct adapter *a, const char *op, jv input, struct buf *out, s
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
+/* The paths of `uses`: what a path expression names needs no record to be named. */
+static bool read_uses(struct adapter *a, struct error *e)
+{
+    struct error failed = {0};
+    jv path = jv_invalid();
+
+    for (start(a, "uses", jv_null()); next(a, &path, &failed); jv_free(path))
+        value_parts_add(&a->uses, path);
+    if (!failed.text)
+        return true;
+    error_set(e, CENTRAL_CONFIG, "%s: uses: %s", a->file, failed.text);
+    error_free(&failed);
+    return false;
+}
+
+/* What was read as plain data is what the program says, too: a later definition would be another one. */
+static bool agrees(struct adapter *a, const char *op, struct buf *read, struct error *e)
+{
+    struct json was, is;
+    struct buf said = {0};
+    bool ok = true;
+
+    if (read->len) {
+        struct json_hash one, other;
+        ok = once(a, op, jv_null(), &said, e);
+        if (ok && json_check(read->data, read->len, &was, e) && json_check(said.data, said.len, &is, e)) {
+            one = json_hash(was), other = json_hash(is);
+            ok = (one.high == other.high && one.low == other.low) ||
+                 error_set(e, CENTRAL_CONFIG, "%s: %s is defined twice", a->file, op);
+        }
+    }
+    buf_free(&said);
+    return ok;
+}
+
 static bool compile(struct adapter *a, struct error *e)
 {
-    struct buf program = {0};
     jv dirs = jv_array();
-    char **list = folders();
+    struct buf program = {0};
 
-    buf_add_text(&program, before);
-    if (!path_read(a->file, ADAPTER_FILE_MAX, &program, e)) {
-        buf_free(&program);
-        free_list(list);
-        return false;
-    }
-    buf_add_text(&program, dispatch);
-    for (char **dir = list; *dir; dir++)
+    for (char **dir = a->folders; *dir; dir++)
         dirs = jv_array_append(dirs, jv_string(*dir));
-    free_list(list);
     a->jq = jq_init();
     if (!a->jq) {
-        buf_free(&program);
+        jv_free(dirs);
         return error_set(e, CENTRAL_TRY_AGAIN, "%s: libjq does not start", a->file);
     }
     /* libjq 1.6 leaves this pointer uninitialised, and without memory calls what it points to. */
@@ -300,6 +333,9 @@ static bool compile(struct adapter *a, struct error *e)
     jq_set_error_cb(a->jq, keep_message, a);
     jq_set_attr(a->jq, jv_string("JQ_LIBRARY_PATH"), dirs);
     jq_set_input_cb(a->jq, give_context, a);
+    buf_add_text(&program, before);
+    buf_add_text(&program, buf_text(&a->text));
+    buf_add_text(&program, dispatch);
     bool ok = jq_compile_args(a->jq, buf_text(&program), jv_object());
     buf_free(&program);
     /* Compiling takes twice what the program needs: for the rest of a process's life, and of twelve beside each other.
@@ -307,8 +343,48 @@ static bool compile(struct adapter *a, struct error *e)
     malloc_trim(0);
     /* "jq: error: NAME/0 is not defined at <top-level>, line 3:" and what follows it. */
     if (!ok)
-        error_set(e, CENTRAL_CONFIG, "%s: %s", a->file, a->messages.len ? buf_text(&a->messages) : "does not compile");
-    return ok;
+        return error_set(e, CENTRAL_CONFIG, "%s: %s", a->file,
+                         a->messages.len ? buf_text(&a->messages) : "does not compile");
+    return read_uses(a, e);
+}
+
+bool adapter_compile(struct adapter *a, struct error *e)
+{
+    if (a->jq)
+        return true;
+    if (compile(a, e) && agrees(a, "about", &a->about_data, e) && agrees(a, "requests", &a->requests_data, e)) {
+        buf_free(&a->text);
+        return true;
+    }
+    if (a->jq)
+        jq_teardown(&a->jq);
+    buf_clear(&a->messages);
+    value_parts_free(&a->uses);
+    return false;
+}
+
+/* The definitions at the head of the file that need no jq. */
+static void read_data(struct adapter *a)
+{
+    struct buf name = {0}, value = {0};
+
+    for (const char *at = buf_text(&a->text); literal_next(&at, &name, &value);) {
+        struct buf *to = strcmp(buf_text(&name), "about") == 0      ? &a->about_data
+                         : strcmp(buf_text(&name), "requests") == 0 ? &a->requests_data
+                                                                    : NULL;
+        if (!to)
+            continue;
+        /* One request is a list of one, as dispatch makes it. */
+        bool one = to == &a->requests_data && *value.data != '[';
+        buf_clear(to);
+        if (one)
+            buf_add_char(to, '[');
+        buf_add(to, value.data, value.len);
+        if (one)
+            buf_add_char(to, ']');
+    }
+    buf_free(&name);
+    buf_free(&value);
 }
 
 /* defaults of about.settings, then the file's members over them. */
@@ -345,9 +421,10 @@ static bool read_settings(struct adapter *a, const char *path, struct error *e)
         set_context(a, "settings", value_parse(a->settings, NULL));
         ok = mapping_region_read(a->geo, json_get(a->settings, "region"), &a->region, e) ||
              error_prefix(e, "%s: region", path);
-        double box[4];
+        const double *box = a->box;
         jv corners = jv_null();
-        if (ok && mapping_region_box(a->geo, &a->region, box))
+        a->has_box = ok && mapping_region_box(a->geo, &a->region, a->box);
+        if (a->has_box)
             corners = JV_ARRAY(jv_number(box[0]), jv_number(box[1]), jv_number(box[2]), jv_number(box[3]));
         set_context(a, "region_box", corners);
     }
@@ -355,49 +432,54 @@ static bool read_settings(struct adapter *a, const char *path, struct error *e)
     return ok;
 }
 
-/* The paths of `uses`: what a path expression names needs no record to be named. */
-static bool read_uses(struct adapter *a, struct error *e)
-{
-    struct error failed = {0};
-    jv path = jv_invalid();
-
-    for (start(a, "uses", jv_null()); next(a, &path, &failed); jv_free(path))
-        value_parts_add(&a->uses, path);
-    if (!failed.text)
-        return true;
-    error_set(e, CENTRAL_CONFIG, "%s: uses: %s", a->file, failed.text);
-    error_free(&failed);
-    return false;
-}
-
 void adapter_give_whole(struct adapter *a, bool whole)
 {
     a->whole = whole;
 }
 
-static bool load(struct adapter *a, const char *settings, struct error *e)
+static bool read_about(struct adapter *a, struct error *e)
 {
-    if (!compile(a, e) || !once(a, "about", jv_null(), &a->about_text, e))
-        return false;
-    if (!json_check(a->about_text.data, a->about_text.len, &a->about, e) || json_kind(a->about) != JSON_OBJECT)
-        return error_set(e, CENTRAL_CONFIG, "%s: about: not an object", a->file);
-    return read_uses(a, e) && read_settings(a, settings, e);
+    bool ok = a->about_data.len ? json_check(a->about_data.data, a->about_data.len, &a->about, e)
+                                : adapter_compile(a, e) && once(a, "about", jv_null(), &a->about_text, e) &&
+                                      json_check(a->about_text.data, a->about_text.len, &a->about, e);
+
+    return ok &&
+           (json_kind(a->about) == JSON_OBJECT || error_set(e, CENTRAL_CONFIG, "%s: about: not an object", a->file));
 }
 
-struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e)
+static struct adapter *load(const char *path, const char *name, const char *settings, bool compiled, struct error *e)
 {
     struct adapter *a = mem_alloc(sizeof *a);
 
     jv_nomem_handler(mem_exhausted, NULL);
     a->name = mem_string(name);
     a->file = mem_string(path);
+    a->folders = folders();
     a->context = jv_object();
     a->geo = geo_open();
     set_context(a, "name", jv_string(name));
-    if (load(a, settings, e))
+    bool ok = path_read(a->file, ADAPTER_FILE_MAX, &a->text, e);
+    if (ok)
+        read_data(a);
+    if (ok && (!compiled || adapter_compile(a, e)) && read_about(a, e) && read_settings(a, settings, e))
         return a;
     adapter_close(a);
     return NULL;
+}
+
+struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e)
+{
+    return load(path, name, settings, true, e);
+}
+
+struct adapter *adapter_open_uncompiled(const char *name, struct error *e)
+{
+    char *path = adapter_path(name, e), *settings = adapter_settings_path(name);
+    struct adapter *a = path ? load(path, name, settings, false, e) : NULL;
+
+    free(path);
+    free(settings);
+    return a;
 }
 
 char *adapter_settings_path(const char *name)
@@ -438,8 +520,13 @@ void adapter_close(struct adapter *a)
     value_record_free(&a->record);
     geo_close(a->geo);
     buf_free(&a->messages);
+    buf_free(&a->text);
+    buf_free(&a->about_data);
+    buf_free(&a->requests_data);
     buf_free(&a->about_text);
     buf_free(&a->settings_text);
+    if (a->folders)
+        free_list(a->folders);
     free(a->url);
     free(a->tag);
     free(a->name);
@@ -482,21 +569,44 @@ int64_t adapter_every(const struct adapter *a)
 /* --- asking --------------------------------------------------------------------------------------------------------
  */
 
-bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out,
-                      struct error *e)
+/* What `requests` says, as JSON. */
+static bool ask_program(struct adapter *a, const char *key, struct json state, int64_t now, struct buf *out,
+                        struct error *e)
 {
-    struct json checked;
     jv input = jv_object();
 
-    if (!json_check(state, strlen(state), &checked, e)) {
+    if (!adapter_compile(a, e)) {
         jv_free(input);
-        return error_prefix(e, "state of %s", a->name);
+        return false;
     }
     input = jv_object_set(input, jv_string("settings"), value_parse(a->settings, NULL));
     input = jv_object_set(input, jv_string("key"), key ? jv_string(key) : jv_null());
-    input = jv_object_set(input, jv_string("state"), value_parse(checked, NULL));
+    input = jv_object_set(input, jv_string("state"), value_parse(state, NULL));
     input = jv_object_set(input, jv_string("now"), jv_number((double)now / CLOCK_SECOND));
     return once(a, "requests", input, out, e);
+}
+
+bool adapter_requests(struct adapter *a, const char *key, const char *state, int64_t now, struct buf *out,
+                      struct error *e)
+{
+    struct request_facts facts = {
+        .name = a->name, .settings = a->settings, .key = key, .box = a->has_box ? a->box : NULL, .now = now};
+    struct buf said = {0};
+    struct json list = {0}, request;
+
+    if (!json_check(state, strlen(state), &facts.state, e))
+        return error_prefix(e, "state of %s", a->name);
+    facts.unasked = !key && json_exists(json_get(a->about, "credential"));
+    if (a->requests_data.len)
+        buf_add(&said, a->requests_data.data, a->requests_data.len);
+    bool ok =
+        (said.len || ask_program(a, key, facts.state, now, &said, e)) && json_check(said.data, said.len, &list, e);
+    json_begin(out, '[');
+    for (struct json_iter i = json_walk(list); ok && json_next(&i, NULL, &request);)
+        ok = request_put(out, request, &facts, e) || error_prefix(e, "%s: requests", a->file);
+    json_end(out, ']');
+    buf_free(&said);
+    return ok;
 }
 
 bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, struct error *e)
@@ -504,6 +614,8 @@ bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, stru
     struct error failed = {0};
     jv result = jv_invalid();
 
+    if (!adapter_compile(a, e))
+        return false;
     start(a, "follow", value_parse(answer, NULL));
     if (!next(a, &result, &failed)) {
         error_set(e, CENTRAL_REJECTED, "%s", failed.text ? failed.text : "follow gives nothing");
@@ -572,6 +684,8 @@ bool adapter_items(struct adapter *a, struct json answer, const struct adapter_c
     struct records r = {0};
     struct error failed = {0};
 
+    if (!adapter_compile(a, e))
+        return false;
     set_context_at(a, c);
     jv parsed = value_parse(answer, NULL);
     bool ok = collect_paths(a, answer, jv_copy(parsed), &r, &failed);
@@ -603,6 +717,8 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
     bool go_on = true;
     jv result = jv_invalid();
 
+    if (!adapter_compile(a, e))
+        return false;
     set_context_at(a, c);
     value_record_read(&a->record, record);
     jv parsed = value_parse_record(&a->record, a->whole ? NULL : &a->uses);
@@ -647,7 +763,7 @@ bool adapter_removed(struct adapter *a, const char *last, const char *reason, in
     struct json v;
     jv result = jv_invalid(), input = jv_object();
 
-    if (!json_check(last, strlen(last), &v, e)) {
+    if (!json_check(last, strlen(last), &v, e) || !adapter_compile(a, e)) {
         jv_free(input);
         return error_prefix(e, "what a removal needs");
     }

@@ -70,6 +70,17 @@ static void flush(struct worker *w)
     buf_clear(&w->out);
 }
 
+/* In the place of records: why there are none. */
+static void put_failure(struct buf *out, const struct error *e)
+{
+    buf_clear(out);
+    json_begin(out, '[');
+    json_begin(out, '{');
+    json_put_member_text(out, "error", e->text ? e->text : "failed without saying why");
+    json_put_member_int(out, "status", e->status);
+    json_end(out, '}');
+}
+
 static bool put_record(void *closure, struct json record)
 {
     struct worker *w = closure;
@@ -217,14 +228,8 @@ static _Noreturn void work(struct adapter *a)
     char *charset = charset_of(json_get(w.job, "content_type"));
     give_up_rights(charset, body);
     /* Nothing is handed over before all of the answer was understood, so a failure can still be said instead. */
-    if (!put_answer(&w, charset, body, &e)) {
-        buf_clear(&w.out);
-        json_begin(&w.out, '[');
-        json_begin(&w.out, '{');
-        json_put_member_text(&w.out, "error", e.text ? e.text : "failed without saying why");
-        json_put_member_int(&w.out, "status", e.status);
-        json_end(&w.out, '}');
-    }
+    if (!put_answer(&w, charset, body, &e))
+        put_failure(&w.out, &e);
     json_end(&w.out, ']');
     flush(&w);
     error_free(&e);
@@ -298,11 +303,29 @@ static void forget_environment(void)
     free(zone);
 }
 
+/* Once for all workers, and not before there is an answer to read. */
+static bool compile(struct adapter *a, int fd)
+{
+    struct error e = {0};
+    struct buf out = {0};
+    bool ok = adapter_compile(a, &e);
+
+    if (!ok) {
+        put_failure(&out, &e);
+        json_end(&out, ']');
+        write_all(fd, out.data, out.len);
+    }
+    buf_free(&out);
+    error_free(&e);
+    return ok;
+}
+
 /* A worker on these pipes; its wait status, or what fork's errno was below zero. */
 static int run_worker(struct adapter *a, const int fds[2])
 {
-    pid_t self = getpid(), pid = fork();
-    int status = -errno;
+    bool compiled = compile(a, fds[1]);
+    pid_t self = getpid(), pid = compiled ? fork() : -1;
+    int status = compiled ? -errno : 0;
 
     if (pid == 0) {
         end_with(self);
@@ -367,17 +390,20 @@ struct parser *parser_open(struct adapter *a, struct error *e)
     return p;
 }
 
-/* Ends the starter; with it ends a worker that is under way. */
-static void stop(struct parser *p, bool at_once)
+/* Ends the starter; with it ends a worker that is under way. How it ended. */
+static int stop(struct parser *p, bool at_once)
 {
+    int status = 0;
+
     if (!p->starter)
-        return;
+        return 0;
     close(p->socket);
     if (at_once)
         kill(p->starter, SIGKILL);
-    while (waitpid(p->starter, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(p->starter, &status, 0) < 0 && errno == EINTR)
         continue;
     p->starter = 0;
+    return status;
 }
 
 void parser_close(struct parser *p)
@@ -489,9 +515,12 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
     bool ok = sent && receive(back[0], out, e);
     close(back[0]);
     if (signals_wait(p->socket, false, -1) < 0 || recv(p->socket, &status, sizeof status, 0) != sizeof status) {
-        stop(p, true);
-        return signals_stop() ? error_set(e, CENTRAL_TRY_AGAIN, "stopped by a signal")
-                              : error_set(e, CENTRAL_BUG, "what reads answers is gone");
+        status = stop(p, true);
+        if (signals_stop())
+            return error_set(e, CENTRAL_TRY_AGAIN, "stopped by a signal");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CENTRAL_TRY_AGAIN)
+            return error_set(e, CENTRAL_TRY_AGAIN, "no memory for what reads answers");
+        return error_set(e, CENTRAL_BUG, "what reads answers is gone");
     }
     return ok && ended_well(status, e) && check(out, result, e);
 }

@@ -12,7 +12,7 @@ def about: {
   }
 };
 
-def requests: {url: "https://www.tsunami.gov/events/xml/\(settings.center)Atom.xml", format: "xml"};
+def requests: {template: "https://www.tsunami.gov/events/xml/{center}Atom.xml", format: "xml"};
 
 def items: if .["#name"] == "feed" then .entry // [] | .[] else error("not an Atom feed") end;
 

@@ -31,6 +31,11 @@ struct adapter;
  * of `about` under those of CENTRAL_CONFIG/sources/NAME.json. CENTRAL_CONFIG when there is no such adapter, it does not
  * compile, or a file is no JSON. */
 struct adapter *adapter_open(const char *name, struct error *e);
+/* The same for who may need no more than `about`, settings and requests: where those are plain data at the head of the
+ * file (literal.h), nothing is compiled before adapter_compile, or before something else is asked for. */
+struct adapter *adapter_open_uncompiled(const char *name, struct error *e);
+/* Compiles now what is not compiled yet. */
+bool adapter_compile(struct adapter *a, struct error *e);
 /* A file by its path, for trying things out (central-normalize -f). */
 struct adapter *adapter_open_file(const char *path, const char *name, struct error *e);
 /* The same with the settings of another file than CENTRAL_CONFIG/sources/NAME.json; one that is not there sets nothing.

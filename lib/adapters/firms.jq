@@ -18,21 +18,13 @@ def about: {
   }
 };
 
-def day_limit: 5; # of the service
-
-def requests:
-  .key as $key
-  | (if .state.last_success then (.now - .state.last_success) / 86400 | floor + 1 else 1 end) as $gap
-  | (if $gap > day_limit then day_limit else $gap end) as $days
-  # Without a key nothing is asked (central-fetch --from), so the box does not matter.
-  | (region_box // (if $key then error("firms needs a region (central-adapter set firms region=...)")
-                    else [-180, -90, 180, 90] end)) as $box
-  | settings.satellites[]
-  | {
-      url: "https://firms.modaps.eosdis.nasa.gov/api/area/csv/\($key)/\(.)/\($box | map(tostring) | join(","))/\($days)",
-      format: "csv",
-      tag: {satellite: .}
-    };
+# So many days as reach back to the last complete poll; five is the service's limit.
+def requests: {
+  template: "https://firms.modaps.eosdis.nasa.gov/api/area/csv/{key}/{satellite}/{region_box}/{reach}",
+  each: {satellite: "satellites"},
+  reach: [["1", 86400], ["2", 172800], ["3", 259200], ["4", 345600], ["5"]],
+  format: "csv"
+};
 
 # Errors come as text with status 200: only an answer with the columns is one.
 def items:

@@ -12,10 +12,11 @@ def about: {
 };
 
 # The shortest file that reaches back to the last complete poll.
-def requests:
-  (.now - (.state.last_success // .now)) as $gap
-  | (if $gap < 82800 then "1" elif $gap < 255600 then "3" else "7" end) as $days
-  | {url: "https://services.swpc.noaa.gov/json/goes/primary/integral-protons-\($days)-day.json", format: "json"};
+def requests: {
+  template: "https://services.swpc.noaa.gov/json/goes/primary/integral-protons-{reach}-day.json",
+  reach: [["1", 82800], ["3", 255600], ["7"]],
+  format: "json"
+};
 
 def items: if type == "array" then .[] else error("not an array") end;
 

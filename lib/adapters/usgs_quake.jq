@@ -16,14 +16,12 @@ def about: {
   }
 };
 
-def requests:
-  # The narrowest summary, not under the setting's, that reaches back to the last complete poll; ten minutes to spare.
-  ["all_hour", "all_day", "all_week", "all_month"] as $feeds
-  | (.now - (.state.last_success // .now) + 600) as $gap
-  | (if $gap <= 3600 then 0 elif $gap <= 86400 then 1 elif $gap <= 604800 then 2 else 3 end) as $needed
-  | ({all_hour: 0, all_day: 1, all_week: 2, all_month: 3}[settings.feed] // 0) as $set
-  | (if $set > $needed then $set else $needed end) as $use
-  | {url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/\($feeds[$use]).geojson", format: "json"};
+# The narrowest summary, not under the setting's, that reaches back to the last complete poll; ten minutes to spare.
+def requests: {
+  template: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/{reach}.geojson",
+  reach: [["all_hour", 3000], ["all_day", 85800], ["all_week", 604200], ["all_month"]], at_least: "feed",
+  format: "json"
+};
 
 def items:
   if (.features | type) == "array" then .features[] else error("no array of features in the answer") end;

@@ -71,6 +71,22 @@ hash=$(central-fetch good --now | tail -n 1 | jq -r '.data.answers[0].hash')
 cursor newetag "$base/newetag" "'\"old\"'" "'$hash'"
 poll 0 unchanged 0 newetag
 
+# While nothing changes, nobody needs the adapter's program: a mistake in it shows when there is an answer to read.
+for name in conditional newetag good; do sed -i '$a def event: no_such_function;' "adapters/$name.jq"; done
+poll 0 unchanged 0 conditional
+poll 0 unchanged 0 newetag
+poll 78 failed 0 good
+like "$(cat err)" 'good.jq: jq: error: no_such_function/0 is not defined' '... says why'
+# Requests that are a program are compiled before anything is asked.
+sed -i 's/^def requests: {/def requests: {} + {/' adapters/conditional.jq
+exits 78 'requests that are no data' central-fetch conditional --now
+is "$(wc -c <out) $(wc -l <err)" '0 1' '... of an adapter that does not compile'
+adapter good "$base/good"
+sed -i '$a def requests: {url: "'"$base/empty"'"};' adapters/good.jq
+poll 78 failed 0 good
+like "$(cat err)" 'good.jq: requests is defined twice' 'what stands at the head is what counts'
+adapter good "$base/good"
+
 # Pages, several requests.
 adapter page "$base/page?where=1" '' ', paging: "arcgis"'
 poll 0 new 5 page
