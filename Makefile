@@ -21,8 +21,8 @@ CFLAGS   += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SANITIZE) \
 LDFLAGS  += $(HARDEN_LD) $(SANITIZE) -Wl,--as-needed
 
 # Libraries, by the noun that needs them. libjq and libcsv have no pkg-config file.
-PACKAGES = libnats libpq libcurl geos expat sqlite3 ncursesw
-LIBS_bus     = $(shell $(PKG_CONFIG) --libs libnats)
+PACKAGES = libnats libcrypto libpq libcurl geos expat sqlite3 ncursesw
+LIBS_bus     = $(shell $(PKG_CONFIG) --libs libnats libcrypto)
 LIBS_db      = $(shell $(PKG_CONFIG) --libs libpq)
 LIBS_http    = $(shell $(PKG_CONFIG) --libs libcurl)
 LIBS_geo     = -lgeos_c

@@ -1,9 +1,14 @@
+/* RAND_METHOD is of 1.1: what came with 3.0 in its place is a provider, and that is what takes its time. */
+#define OPENSSL_API_COMPAT 0x10100000L
+
 #include "central/bus.h"
 
+#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "central/clock.h"
 #include "central/credential.h"
@@ -231,6 +236,11 @@ static natsStatus set_servers(natsOptions *o, const char *urls)
     return s;
 }
 
+static bool secure(const struct settings *s)
+{
+    return s->ca || s->cert || strstr(s->url, "tls://");
+}
+
 static natsStatus set_options(struct bus *b, const struct settings *s, const char *name)
 {
     natsOptions *o = b->options;
@@ -256,7 +266,7 @@ static natsStatus set_options(struct bus *b, const struct settings *s, const cha
         st = natsOptions_SetUserCredentialsFromFiles(o, s->creds, NULL);
     if (st == NATS_OK && s->nkey)
         st = natsOptions_SetNKeyFromSeed(o, s->nkey_public, s->nkey);
-    if (st == NATS_OK && (s->ca || s->cert || strstr(s->url, "tls://")))
+    if (st == NATS_OK && secure(s))
         st = natsOptions_SetSecure(o, true);
     if (st == NATS_OK && s->ca)
         st = natsOptions_LoadCATrustedCertificates(o, s->ca);
@@ -279,6 +289,25 @@ static enum central_exit status_of(natsStatus s)
     }
 }
 
+static int random_bytes(unsigned char *to, int count)
+{
+    return getrandom(to, (size_t)count, 0) == count;
+}
+
+static int random_ready(void)
+{
+    return 1;
+}
+
+/* For its ids nats.c asks OpenSSL, which reads its configuration and sets up its generators: most of what a connection
+ * costs. Without TLS the kernel's numbers do as well. */
+static void spare_openssl(void)
+{
+    static const RAND_METHOD kernel = {.bytes = random_bytes, .pseudorand = random_bytes, .status = random_ready};
+
+    RAND_set_rand_method(&kernel);
+}
+
 /* Connections of this process, being opened or open: nats.c is closed behind the last, for while it closes no other can
  * make an inbox. */
 static atomic_uint buses;
@@ -296,6 +325,8 @@ struct bus *bus_open(const char *name, struct error *e)
     atomic_fetch_add(&buses, 1);
     pthread_mutex_init(&b->lock, NULL);
     b->url = shown_url(s.url);
+    if (!secure(&s))
+        spare_openssl();
     natsStatus st = natsOptions_Create(&b->options);
     if (st == NATS_OK)
         st = set_options(b, &s, name);
