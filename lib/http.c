@@ -16,6 +16,7 @@
 struct http {
     CURL *curl;
     char *agent;
+    bool whole_bundle; /* of authorities: one was not in the folder */
     char message[CURL_ERROR_SIZE];
 };
 
@@ -204,6 +205,41 @@ static struct curl_slist *request_headers(const struct http_request *r)
     return list;
 }
 
+static const char *variable(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : otherwise;
+}
+
+/* Which authorities are trusted, by the variables that the curl program honours as well. Those of a folder are read one
+ * by one as they are needed; reading the bundle of all of them costs several times what a poll does without. */
+static void set_trust(struct http *h)
+{
+    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+    const char *bundle = variable("CURL_CA_BUNDLE", NULL), *folder = variable("SSL_CERT_DIR", built->capath);
+
+    if (bundle) {
+        curl_easy_setopt(h->curl, CURLOPT_CAINFO, bundle);
+        return;
+    }
+    if (folder)
+        curl_easy_setopt(h->curl, CURLOPT_CAPATH, folder);
+    curl_easy_setopt(h->curl, CURLOPT_CAINFO,
+                     folder && !h->whole_bundle ? NULL : variable("SSL_CERT_FILE", built->cainfo));
+}
+
+/* Whether to ask again with the whole bundle, which somebody may have added an authority to by hand. */
+static bool look_in_bundle(struct http *h, CURLcode code)
+{
+    if (h->whole_bundle || variable("CURL_CA_BUNDLE", NULL) ||
+        (code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE))
+        return false;
+    h->whole_bundle = true;
+    set_trust(h);
+    return true;
+}
+
 /* Options with wrong arguments are this program's fault; curl_easy_perform then fails and says what is missing. */
 static void set_up(struct http *h, const struct http_request *r, struct transfer *t, struct curl_slist *headers)
 {
@@ -230,10 +266,7 @@ static void set_up(struct http *h, const struct http_request *r, struct transfer
     curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-    /* What the curl program honours as well. */
-    const char *bundle = getenv("CURL_CA_BUNDLE");
-    if (bundle && *bundle)
-        curl_easy_setopt(c, CURLOPT_CAINFO, bundle);
+    set_trust(h);
 }
 
 static bool known_scheme(const char *url)
@@ -274,6 +307,8 @@ bool http_get(struct http *h, const struct http_request *r, struct http_answer *
     *h->message = '\0';
     set_up(h, r, &t, headers);
     CURLcode code = curl_easy_perform(h->curl);
+    if (look_in_bundle(h, code))
+        code = curl_easy_perform(h->curl);
     curl_slist_free_all(headers);
     out->duration_ms = (clock_monotonic() - started) / 1000;
     if (code != CURLE_OK) {
