@@ -25,7 +25,6 @@ PACKAGES = libnats libcrypto libpq libcurl geos expat sqlite3 ncursesw
 LIBS_bus     = $(shell $(PKG_CONFIG) --libs libnats libcrypto)
 LIBS_db      = $(shell $(PKG_CONFIG) --libs libpq)
 LIBS_http    = $(shell $(PKG_CONFIG) --libs libcurl)
-LIBS_geo     = -lgeos_c
 LIBS_state   = $(shell $(PKG_CONFIG) --libs sqlite3)
 LIBS_jq      = -ljq -lm
 LIBS_screen  = $(shell $(PKG_CONFIG) --libs ncursesw)
@@ -33,15 +32,15 @@ LIBS_formats = $(shell $(PKG_CONFIG) --libs expat) -lcsv
 CPPFLAGS    += $(shell $(PKG_CONFIG) --cflags libnats libpq libcurl expat)
 
 # What each tool needs.
-LIBS_central-adapter   = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats)
-LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) -lm
-LIBS_central-changes   = $(LIBS_jq) $(LIBS_geo) $(LIBS_state)
-LIBS_central-audit     = $(LIBS_bus) $(LIBS_db) $(LIBS_geo) $(LIBS_jq) $(LIBS_state) -lm
+LIBS_central-adapter   = $(LIBS_http) $(LIBS_jq) $(LIBS_formats)
+LIBS_central-archive   = $(LIBS_bus) $(LIBS_db) -lm
+LIBS_central-changes   = $(LIBS_jq) $(LIBS_state)
+LIBS_central-audit     = $(LIBS_bus) $(LIBS_db) $(LIBS_jq) $(LIBS_state) -lm
 LIBS_central-commit    = $(LIBS_bus) $(LIBS_state) -lm
-LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
-LIBS_central-normalize = $(LIBS_jq) $(LIBS_geo)
+LIBS_central-fetch     = $(LIBS_http) $(LIBS_jq) $(LIBS_formats) $(LIBS_state)
+LIBS_central-normalize = $(LIBS_jq)
 LIBS_central-publish   = $(LIBS_bus) -lm
-LIBS_central-query     = $(LIBS_db) $(LIBS_geo) -lm
+LIBS_central-query     = $(LIBS_db) -lm
 LIBS_central-streams   = $(LIBS_bus) -lm
 LIBS_central-subscribe = $(LIBS_bus) -lm
 LIBS_central-top       = $(LIBS_bus) $(LIBS_db) $(LIBS_screen) -lm
@@ -81,8 +80,8 @@ $(SCRIPTS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: cmd/%
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 
-# A test program may say what else it needs: LIBS_test_geo = ...
-LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_geo) $(LIBS_formats) $(LIBS_state)
+# What the tests need; some look at what the programs load when they need it (lib/geos.c).
+LIBS_test = $(LIBS_bus) $(LIBS_db) $(LIBS_http) $(LIBS_jq) $(LIBS_formats) $(LIBS_state) -lgeos_c
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS_test) $(shell $(PKG_CONFIG) --libs cmocka)

@@ -6,6 +6,7 @@
 #include "central/adapter.h"
 #include "central/clock.h"
 #include "central/confine.h"
+#include "central/geos.h"
 #include "central/log.h"
 #include "central/mem.h"
 #include "central/tool.h"
@@ -147,15 +148,19 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
     return write_reject(n, EVENT_NOBODY, NULL, reason) || lost_stdout(e);
 }
 
-/* What maps text from outside needs the adapters, and nothing else. */
+/* What maps text from outside needs the adapters and libraries, and nothing else. */
 static void confine(const char *file)
 {
     char **files = adapter_files();
-    size_t count = 0;
+    size_t count = 0, libraries = 0;
 
     while (files[count])
         count++;
-    files = mem_resize(files, (count + 5) * sizeof *files);
+    while (geos_files[libraries])
+        libraries++;
+    files = mem_resize(files, (count + libraries + 5) * sizeof *files);
+    for (size_t i = 0; i < libraries; i++)
+        files[count++] = mem_string(geos_files[i]);
     if (file) {
         const char *slash = strrchr(file, '/');
         files[count++] = slash ? mem_bytes(file, (size_t)(slash - file) + 1) : mem_string(".");

@@ -1,6 +1,5 @@
 #include "central/geo.h"
 
-#include <geos_c.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "central/crossings.h"
+#include "central/geos.h"
 #include "central/mem.h"
 
 /* Nesting of GeometryCollections; JSON_MAX_DEPTH bounds the rest. */
@@ -20,18 +20,21 @@
 #define COMBINE_WORK_MAX 2000000
 
 struct geo {
-    GEOSContextHandle_t geos;
-    struct buf message; /* the last GEOS said */
+    GEOSContextHandle_t handle; /* NULL until it is needed */
+    struct buf message;         /* the last GEOS said */
 };
 
-/* What the vertices as sent tell, and the geometry for computing. A point needs no GEOS until somebody asks for more.
- */
+/* Set with the first handle. */
+static const struct geos *geos;
+
+/* What the vertices as sent tell, and the geometry for computing. A point or a box needs no GEOS until somebody asks
+ * for more. */
 struct geo_shape {
     double sum[2];
     uint64_t vertices;
     double box[4];
-    bool point;
-    GEOSGeometry *geometry;               /* NULL for a point not yet made */
+    bool point, rectangle;
+    GEOSGeometry *geometry;               /* NULL for a point or box not yet made */
     const GEOSPreparedGeometry *prepared; /* made at the second question */
     unsigned asked;
 };
@@ -44,24 +47,30 @@ static void keep_message(const char *message, void *closure)
     buf_add_text(&g->message, message);
 }
 
+static GEOSContextHandle_t handle(struct geo *g)
+{
+    if (!g->handle) {
+        geos = geos_load();
+        g->handle = geos->_init();
+        if (g->handle) {
+            geos->Context_setErrorMessageHandler(g->handle, keep_message, g);
+            geos->Context_setNoticeMessageHandler(g->handle, NULL, NULL);
+        }
+    }
+    return g->handle;
+}
+
 struct geo *geo_open(void)
 {
-    struct geo *g = mem_alloc(sizeof *g);
-
-    g->geos = GEOS_init_r();
-    if (g->geos) {
-        GEOSContext_setErrorMessageHandler_r(g->geos, keep_message, g);
-        GEOSContext_setNoticeMessageHandler_r(g->geos, NULL, NULL);
-    }
-    return g;
+    return mem_alloc(sizeof(struct geo));
 }
 
 void geo_close(struct geo *g)
 {
     if (!g)
         return;
-    if (g->geos)
-        GEOS_finish_r(g->geos);
+    if (g->handle)
+        geos->_finish(g->handle);
     buf_free(&g->message);
     free(g);
 }
@@ -71,9 +80,9 @@ void geo_shape_free(struct geo *g, struct geo_shape *s)
     if (!s)
         return;
     if (s->prepared)
-        GEOSPreparedGeom_destroy_r(g->geos, s->prepared);
+        geos->PreparedGeom_destroy(handle(g), s->prepared);
     if (s->geometry)
-        GEOSGeom_destroy_r(g->geos, s->geometry);
+        geos->Geom_destroy(handle(g), s->geometry);
     free(s);
 }
 
@@ -170,7 +179,7 @@ static GEOSCoordSequence *read_positions(struct reading *r, struct json list, bo
         n++;
     }
     GEOSCoordSequence *seq =
-        ok ? GEOSCoordSeq_copyFromBuffer_r(r->g->geos, (const double *)(const void *)pairs.data, (unsigned)n, 0, 0)
+        ok ? geos->CoordSeq_copyFromBuffer(handle(r->g), (const double *)(const void *)pairs.data, (unsigned)n, 0, 0)
            : NULL;
     buf_free(&pairs);
     return seq;
@@ -183,33 +192,33 @@ static GEOSGeometry *read_point(struct reading *r, struct json coordinates)
     if (!read_position(r, coordinates, &lon, &lat))
         return NULL;
     count_vertex(r->s, lon, lat);
-    return GEOSGeom_createPointFromXY_r(r->g->geos, lon, lat);
+    return geos->Geom_createPointFromXY(handle(r->g), lon, lat);
 }
 
 static GEOSGeometry *read_line(struct reading *r, struct json coordinates)
 {
     GEOSCoordSequence *seq = read_positions(r, coordinates, false);
 
-    return seq ? GEOSGeom_createLineString_r(r->g->geos, seq) : NULL;
+    return seq ? geos->Geom_createLineString(handle(r->g), seq) : NULL;
 }
 
 static GEOSGeometry *ring_polygon(struct reading *r, struct json ring)
 {
     GEOSCoordSequence *seq = read_positions(r, ring, true);
-    GEOSGeometry *line = seq ? GEOSGeom_createLinearRing_r(r->g->geos, seq) : NULL;
+    GEOSGeometry *line = seq ? geos->Geom_createLinearRing(handle(r->g), seq) : NULL;
 
-    return line ? GEOSGeom_createPolygon_r(r->g->geos, line, NULL, 0) : NULL;
+    return line ? geos->Geom_createPolygon(handle(r->g), line, NULL, 0) : NULL;
 }
 
 static void add_ring(struct reading *r, const GEOSGeometry *ring, struct buf *segments)
 {
-    const GEOSCoordSequence *seq = ring ? GEOSGeom_getCoordSeq_r(r->g->geos, ring) : NULL;
+    const GEOSCoordSequence *seq = ring ? geos->Geom_getCoordSeq(handle(r->g), ring) : NULL;
     unsigned n = 0;
 
-    if (!seq || !GEOSCoordSeq_getSize_r(r->g->geos, seq, &n) || !n)
+    if (!seq || !geos->CoordSeq_getSize(handle(r->g), seq, &n) || !n)
         return;
     double(*at)[2] = mem_alloc_array(n, sizeof *at);
-    if (GEOSCoordSeq_copyToBuffer_r(r->g->geos, seq, &at[0][0], 0, 0))
+    if (geos->CoordSeq_copyToBuffer(handle(r->g), seq, &at[0][0], 0, 0))
         for (unsigned i = 0; i + 1 < n; i++) {
             struct segment s = segment_of(at[i][0], at[i][1], at[i + 1][0], at[i + 1][1]);
             buf_add(segments, &s, sizeof s);
@@ -220,20 +229,20 @@ static void add_ring(struct reading *r, const GEOSGeometry *ring, struct buf *se
 /* The segments of all rings of polygons. */
 static void add_segments(struct reading *r, const GEOSGeometry *geometry, struct buf *segments)
 {
-    int n = GEOSGetNumGeometries_r(r->g->geos, geometry);
+    int n = geos->GetNumGeometries(handle(r->g), geometry);
 
-    if (GEOSGeomTypeId_r(r->g->geos, geometry) != GEOS_POLYGON) {
+    if (geos->GeomTypeId(handle(r->g), geometry) != GEOS_POLYGON) {
         for (int i = 0; i < n; i++) {
-            const GEOSGeometry *part = GEOSGetGeometryN_r(r->g->geos, geometry, i);
+            const GEOSGeometry *part = geos->GetGeometryN(handle(r->g), geometry, i);
             if (part && part != geometry)
                 add_segments(r, part, segments);
         }
         return;
     }
-    add_ring(r, GEOSGetExteriorRing_r(r->g->geos, geometry), segments);
-    n = GEOSGetNumInteriorRings_r(r->g->geos, geometry);
+    add_ring(r, geos->GetExteriorRing(handle(r->g), geometry), segments);
+    n = geos->GetNumInteriorRings(handle(r->g), geometry);
     for (int i = 0; i < n; i++)
-        add_ring(r, GEOSGetInteriorRingN_r(r->g->geos, geometry, i), segments);
+        add_ring(r, geos->GetInteriorRingN(handle(r->g), geometry, i), segments);
 }
 
 static bool few_crossings(struct reading *r, GEOSGeometry *const *parts, unsigned n, size_t most)
@@ -250,51 +259,51 @@ static bool few_crossings(struct reading *r, GEOSGeometry *const *parts, unsigne
 /* A valid geometry in the place of an invalid one; takes it. */
 static GEOSGeometry *repaired(struct reading *r, GEOSGeometry *geometry)
 {
-    if (!geometry || GEOSisValid_r(r->g->geos, geometry) == 1)
+    if (!geometry || geos->isValid(handle(r->g), geometry) == 1)
         return geometry;
     if (!few_crossings(r, &geometry, 1, REPAIR_CROSSINGS_MAX)) {
-        GEOSGeom_destroy_r(r->g->geos, geometry);
+        geos->Geom_destroy(handle(r->g), geometry);
         return refuse(r, "a ring that crosses itself too often");
     }
-    GEOSGeometry *valid = GEOSMakeValid_r(r->g->geos, geometry);
-    GEOSGeom_destroy_r(r->g->geos, geometry);
+    GEOSGeometry *valid = geos->MakeValid(handle(r->g), geometry);
+    geos->Geom_destroy(handle(r->g), geometry);
     return valid ? valid : refuse(r, "beyond repair");
 }
 
 /* a with b combined; takes both. */
 static GEOSGeometry *combined(struct reading *r, GEOSGeometry *a, GEOSGeometry *b, bool hole)
 {
-    GEOSGeometry *both = hole ? GEOSDifference_r(r->g->geos, a, b) : GEOSUnion_r(r->g->geos, a, b);
+    GEOSGeometry *both = hole ? geos->Difference(handle(r->g), a, b) : geos->Union(handle(r->g), a, b);
 
-    GEOSGeom_destroy_r(r->g->geos, a);
-    GEOSGeom_destroy_r(r->g->geos, b);
+    geos->Geom_destroy(handle(r->g), a);
+    geos->Geom_destroy(handle(r->g), b);
     return both ? both : refuse(r, "rings that do not combine");
 }
 
 static void destroy_all(struct reading *r, GEOSGeometry **parts, unsigned n)
 {
     while (n--)
-        GEOSGeom_destroy_r(r->g->geos, parts[n]);
+        geos->Geom_destroy(handle(r->g), parts[n]);
 }
 
 /* A ring with the other rings as its holes; NULL when that is not valid, or one of them is more than a ring. */
 static GEOSGeometry *with_holes(struct reading *r, GEOSGeometry *const *rings, unsigned n)
 {
-    GEOSContextHandle_t geos = r->g->geos;
+    GEOSContextHandle_t h = handle(r->g);
     GEOSGeometry **copies = mem_alloc_array(n, sizeof *copies), *whole = NULL;
     unsigned copied = 0;
 
-    while (copied < n && GEOSGeomTypeId_r(geos, rings[copied]) == GEOS_POLYGON &&
-           GEOSGetNumInteriorRings_r(geos, rings[copied]) == 0 &&
-           (copies[copied] = GEOSGeom_clone_r(geos, GEOSGetExteriorRing_r(geos, rings[copied]))))
+    while (copied < n && geos->GeomTypeId(h, rings[copied]) == GEOS_POLYGON &&
+           geos->GetNumInteriorRings(h, rings[copied]) == 0 &&
+           (copies[copied] = geos->Geom_clone(h, geos->GetExteriorRing(h, rings[copied]))))
         copied++;
     if (copied == n)
-        whole = GEOSGeom_createPolygon_r(geos, copies[0], copies + 1, n - 1);
+        whole = geos->Geom_createPolygon(h, copies[0], copies + 1, n - 1);
     else
         destroy_all(r, copies, copied);
     free(copies);
-    if (whole && GEOSisValid_r(geos, whole) != 1) {
-        GEOSGeom_destroy_r(geos, whole);
+    if (whole && geos->isValid(h, whole) != 1) {
+        geos->Geom_destroy(h, whole);
         whole = NULL;
     }
     return whole;
@@ -303,11 +312,11 @@ static GEOSGeometry *with_holes(struct reading *r, GEOSGeometry *const *rings, u
 /* Rings that do not meet lie in one another or apart: what is inside of an odd number of them. Takes the rings. */
 static GEOSGeometry *nested_rings(struct reading *r, GEOSGeometry **rings, unsigned n)
 {
-    GEOSGeometry *all = GEOSGeom_createCollection_r(r->g->geos, GEOS_GEOMETRYCOLLECTION, rings, n),
-                 *whole = all ? GEOSBuildArea_r(r->g->geos, all) : NULL;
+    GEOSGeometry *all = geos->Geom_createCollection(handle(r->g), GEOS_GEOMETRYCOLLECTION, rings, n),
+                 *whole = all ? geos->BuildArea(handle(r->g), all) : NULL;
 
     if (all)
-        GEOSGeom_destroy_r(r->g->geos, all);
+        geos->Geom_destroy(handle(r->g), all);
     /* Rings that touch at corners may leave an area in several parts that GEOS takes for one. */
     return whole ? repaired(r, whole) : refuse(r, "rings that do not combine");
 }
@@ -326,13 +335,13 @@ static GEOSGeometry *combined_rings(struct reading *r, GEOSGeometry **rings, uns
         return refuse(r, "rings that cross too often");
     }
     for (unsigned i = 1; whole && i < n; i++) {
-        work += GEOSGetNumCoordinates_r(r->g->geos, whole);
+        work += geos->GetNumCoordinates(handle(r->g), whole);
         if (work > COMBINE_WORK_MAX) {
-            GEOSGeom_destroy_r(r->g->geos, whole);
+            geos->Geom_destroy(handle(r->g), whole);
             destroy_all(r, rings + i, n - i);
             return refuse(r, "too many rings that cross");
         }
-        whole = combined(r, whole, rings[i], GEOSCovers_r(r->g->geos, whole, rings[i]) == 1);
+        whole = combined(r, whole, rings[i], geos->Covers(handle(r->g), whole, rings[i]) == 1);
         if (!whole)
             destroy_all(r, rings + i + 1, n - i - 1);
     }
@@ -368,24 +377,23 @@ static GEOSGeometry *read_polygon(struct reading *r, struct json list)
 /* Polygons as one area; takes the parts. Those that neither overlap nor share a border are it as they are. */
 static GEOSGeometry *united(struct reading *r, GEOSGeometry **parts, unsigned n)
 {
-    GEOSContextHandle_t geos = r->g->geos;
+    GEOSContextHandle_t h = handle(r->g);
     bool plain = true;
 
     if (n == 1)
         return parts[0];
     for (unsigned i = 0; i < n; i++)
-        plain = plain && GEOSGeomTypeId_r(geos, parts[i]) == GEOS_POLYGON;
+        plain = plain && geos->GeomTypeId(h, parts[i]) == GEOS_POLYGON;
     /* Repaired polygons may be multipolygons themselves. */
-    GEOSGeometry *all =
-        GEOSGeom_createCollection_r(geos, plain ? GEOS_MULTIPOLYGON : GEOS_GEOMETRYCOLLECTION, parts, n);
-    if (!all || (plain && GEOSisValid_r(geos, all) == 1))
+    GEOSGeometry *all = geos->Geom_createCollection(h, plain ? GEOS_MULTIPOLYGON : GEOS_GEOMETRYCOLLECTION, parts, n);
+    if (!all || (plain && geos->isValid(h, all) == 1))
         return all;
     GEOSGeometry *whole = NULL;
     if (few_crossings(r, &all, 1, COMBINE_CROSSINGS_MAX))
-        whole = GEOSUnaryUnion_r(geos, all);
+        whole = geos->UnaryUnion(h, all);
     else
         refuse(r, "polygons that cross too often");
-    GEOSGeom_destroy_r(geos, all);
+    geos->Geom_destroy(h, all);
     return whole;
 }
 
@@ -409,8 +417,9 @@ static GEOSGeometry *read_several(struct reading *r, struct json list,
     }
     GEOSGeometry *whole = NULL;
     if (ok) {
-        whole = type == GEOS_MULTIPOLYGON ? united(r, parts, n)
-                                          : GEOSGeom_createCollection_r(r->g->geos, GEOS_GEOMETRYCOLLECTION, parts, n);
+        whole = type == GEOS_MULTIPOLYGON
+                    ? united(r, parts, n)
+                    : geos->Geom_createCollection(handle(r->g), GEOS_GEOMETRYCOLLECTION, parts, n);
         if (!whole)
             refuse(r, "parts that do not combine");
     } else {
@@ -458,7 +467,7 @@ struct geo_shape *geo_read(struct geo *g, struct json geometry, struct error *e)
             count_vertex(r.s, lon, lat);
             return r.s;
         }
-    } else if (g->geos) {
+    } else if (handle(g)) {
         r.s->geometry = read_any(&r, geometry, 0);
         if (r.s->geometry)
             return r.s;
@@ -479,8 +488,9 @@ static GEOSGeometry *geometry_of(struct geo *g, const struct geo_shape *s)
     /* Made when first needed; that is no change to anybody who looks from outside. */
     struct geo_shape *own = (struct geo_shape *)s;
 
-    if (!own->geometry && g->geos)
-        own->geometry = GEOSGeom_createPointFromXY_r(g->geos, s->sum[0], s->sum[1]);
+    if (!own->geometry && handle(g))
+        own->geometry = s->point ? geos->Geom_createPointFromXY(handle(g), s->sum[0], s->sum[1])
+                                 : geos->Geom_createRectangle(handle(g), s->box[0], s->box[1], s->box[2], s->box[3]);
     return own->geometry;
 }
 
@@ -501,16 +511,16 @@ static int eastward(double *x, double *y, void *closure)
 static bool area_centroid(struct geo *g, const struct geo_shape *s, double *lon, double *lat)
 {
     bool split = s->box[2] - s->box[0] > 180;
-    GEOSGeometry *shifted = split ? GEOSGeom_transformXY_r(g->geos, s->geometry, eastward, NULL) : NULL;
-    GEOSGeometry *c = GEOSGetCentroid_r(g->geos, shifted ? shifted : s->geometry);
-    bool ok = c && GEOSGeomGetX_r(g->geos, c, lon) == 1 && GEOSGeomGetY_r(g->geos, c, lat) == 1;
+    GEOSGeometry *shifted = split ? geos->Geom_transformXY(handle(g), s->geometry, eastward, NULL) : NULL;
+    GEOSGeometry *c = geos->GetCentroid(handle(g), shifted ? shifted : s->geometry);
+    bool ok = c && geos->GeomGetX(handle(g), c, lon) == 1 && geos->GeomGetY(handle(g), c, lat) == 1;
 
     if (ok && shifted && *lon > 180)
         *lon -= 360;
     if (c)
-        GEOSGeom_destroy_r(g->geos, c);
+        geos->Geom_destroy(handle(g), c);
     if (shifted)
-        GEOSGeom_destroy_r(g->geos, shifted);
+        geos->Geom_destroy(handle(g), shifted);
     /* One that lies outside is no middle: a shape may be wide and not cut, and no shape any more once it is shifted. */
     return ok && *lat >= s->box[1] - ROUNDING && *lat <= s->box[3] + ROUNDING &&
            (shifted ? isfinite(*lon) : *lon >= s->box[0] - ROUNDING && *lon <= s->box[2] + ROUNDING);
@@ -561,17 +571,17 @@ bool geo_put_ewkb(struct geo *g, const struct geo_shape *s, struct buf *out)
         return true;
     }
     GEOSGeometry *geometry = geometry_of(g, s);
-    GEOSWKBWriter *writer = geometry ? GEOSWKBWriter_create_r(g->geos) : NULL;
+    GEOSWKBWriter *writer = geometry ? geos->WKBWriter_create(handle(g)) : NULL;
     if (!writer)
         return false;
-    GEOSSetSRID_r(g->geos, geometry, 4326);
-    GEOSWKBWriter_setIncludeSRID_r(g->geos, writer, 1);
-    unsigned char *wkb = GEOSWKBWriter_write_r(g->geos, writer, geometry, &size);
+    geos->SetSRID(handle(g), geometry, 4326);
+    geos->WKBWriter_setIncludeSRID(handle(g), writer, 1);
+    unsigned char *wkb = geos->WKBWriter_write(handle(g), writer, geometry, &size);
     if (wkb)
         buf_add(out, wkb, size);
     bool ok = wkb != NULL;
-    GEOSFree_r(g->geos, wkb);
-    GEOSWKBWriter_destroy_r(g->geos, writer);
+    geos->Free(handle(g), wkb);
+    geos->WKBWriter_destroy(handle(g), writer);
     return ok;
 }
 
@@ -583,41 +593,43 @@ bool geo_intersects(struct geo *g, const struct geo_shape *a, const struct geo_s
         return false;
     if (a->box[0] > b->box[2] || a->box[2] < b->box[0] || a->box[1] > b->box[3] || a->box[3] < b->box[1])
         return false;
+    if (a->point && b->rectangle)
+        return true;
     GEOSGeometry *one = geometry_of(g, a), *other = geometry_of(g, b);
     if (!one || !other)
         return false;
     if (!region->prepared && ++region->asked > 1)
-        region->prepared = GEOSPrepare_r(g->geos, other);
+        region->prepared = geos->Prepare(handle(g), other);
     if (region->prepared)
-        return GEOSPreparedIntersects_r(g->geos, region->prepared, one) == 1;
-    return GEOSIntersects_r(g->geos, one, other) == 1;
+        return geos->PreparedIntersects(handle(g), region->prepared, one) == 1;
+    return geos->Intersects(handle(g), one, other) == 1;
 }
 
 /* --- regions -------------------------------------------------------------------------------------------------------
  */
 
-static GEOSGeometry *read_box(struct reading *r, struct json v)
+static bool check_box(struct reading *r, struct json v, double box[4])
 {
     static const char *const names[] = {"west", "south", "east", "north"};
-    double box[4];
 
     for (int i = 0; i < 4; i++)
-        if (!json_double(json_get(v, names[i]), &box[i])) {
-            error_set(r->e, CENTRAL_CONFIG, "a box needs numbers for north, south, east and west");
-            return NULL;
-        }
-    if (!(box[3] > box[1] && box[1] >= -90 && box[3] <= 90)) {
-        error_set(r->e, CENTRAL_CONFIG, "north must be above south, both from -90 to 90");
-        return NULL;
-    }
-    if (!(box[2] > box[0] && box[0] >= -180 && box[2] <= 180)) {
-        error_set(r->e, CENTRAL_CONFIG,
-                  "east must be right of west, both from -180 to 180 (over the antimeridian: two boxes)");
-        return NULL;
-    }
+        if (!json_double(json_get(v, names[i]), &box[i]))
+            return error_set(r->e, CENTRAL_CONFIG, "a box needs numbers for north, south, east and west");
+    if (!(box[3] > box[1] && box[1] >= -90 && box[3] <= 90))
+        return error_set(r->e, CENTRAL_CONFIG, "north must be above south, both from -90 to 90");
+    if (!(box[2] > box[0] && box[0] >= -180 && box[2] <= 180))
+        return error_set(r->e, CENTRAL_CONFIG,
+                         "east must be right of west, both from -180 to 180 (over the antimeridian: two boxes)");
     count_vertex(r->s, box[0], box[1]);
     count_vertex(r->s, box[2], box[3]);
-    return GEOSGeom_createRectangle_r(r->g->geos, box[0], box[1], box[2], box[3]);
+    return true;
+}
+
+static GEOSGeometry *read_box(struct reading *r, struct json v)
+{
+    double box[4];
+
+    return check_box(r, v, box) ? geos->Geom_createRectangle(handle(r->g), box[0], box[1], box[2], box[3]) : NULL;
 }
 
 static GEOSGeometry *read_part(struct reading *r, struct json v, int depth);
@@ -632,7 +644,7 @@ static GEOSGeometry *read_list(struct reading *r, struct json list, int depth)
         if (part && whole)
             part = combined(r, whole, part, false);
         else if (!part && whole)
-            GEOSGeom_destroy_r(r->g->geos, whole);
+            geos->Geom_destroy(handle(r->g), whole);
         whole = part;
         if (!whole)
             return NULL;
@@ -667,11 +679,16 @@ bool geo_region(struct geo *g, struct json region, struct geo_shape **out, struc
     *out = NULL;
     if (json_is_null(region))
         return true;
-    if (!g->geos)
+    /* The one box that most regions are. */
+    struct json only = json_kind(region) == JSON_ARRAY && json_count(region) == 1 ? json_at(region, 0) : region;
+    bool box = json_kind(only) == JSON_OBJECT && !json_exists(json_get(only, "type"));
+    if (!box && !handle(g))
         return error_set(e, CENTRAL_TRY_AGAIN, "GEOS does not start");
     r.s = mem_alloc(sizeof *r.s);
-    r.s->geometry = read_part(&r, region, 0);
-    if (r.s->geometry) {
+    double corners[4];
+    bool ok = box ? check_box(&r, only, corners) : (r.s->geometry = read_part(&r, region, 0)) != NULL;
+    if (ok) {
+        r.s->rectangle = box;
         *out = r.s;
         return true;
     }

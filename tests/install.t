@@ -77,7 +77,8 @@ dpkg-deb -e "$deb" control
 dpkg-deb -x "$deb" files
 is "$(cat control/conffiles)" /etc/central/streams.conf 'the streams are the administrator'"'"'s'
 is "$(dpkg-deb -f "$deb" Version)" "$(central-publish --version | sed 's/.* //')" 'its version is that of the programs'
-# The packages of the libraries that ldd finds, of those that are named in the programs themselves.
+# The packages of the libraries that ldd finds, of those that are named in the programs themselves, and of GEOS, which they load when
+# they need it.
 for program in files/usr/bin/*; do
     [[ ! -L $program ]] || continue
     readelf -h "$program" >/dev/null 2>&1 || continue
@@ -87,7 +88,7 @@ for program in files/usr/bin/*; do
     done
 done | sort -u | while read -r path; do
     { dpkg -S "$path" || dpkg -S "${path#/usr}"; } 2>/dev/null | cut -d : -f 1
-done | sort -u >libraries
+done | sort -u - <(dpkg -S "$(readlink -f "$(ldconfig -p | awk '$1 == "libgeos_c.so.1" { print $NF; exit }')")" | cut -d : -f 1) >libraries
 ok 'it needs libraries' test "$(wc -l <libraries)" -gt 8
 is "$(dpkg-deb -f "$deb" Depends | tr -d ' ' | tr , '\n' | sort -u)" "$(printf '%s\n' bash passwd util-linux | sort -um - libraries)" \
     'it depends on those, and on what its scripts call'

@@ -90,6 +90,15 @@ echo '{"region": {"north": 49.5, "south": 31, "east": -102, "west": -124.5}}' >e
 exits 0 'a region' central-normalize <raw
 inside=$(jq -s '[.[] | select(.data.geo) | .data.geo.centroid | select(.[0] >= -124.5 and .[0] <= -102 and .[1] >= 31 and .[1] <= 49.5)] | length' canonical)
 is "$(tail -n 1 out | jq -c '.data | [.normalized, .outside_region]')" "[$inside,$((records - skipped - inside))]" 'keeps what is in it and counts the rest'
+# GEOS is loaded for what needs it, also behind what normalize has given up.
+loads() { LD_DEBUG=files "$@" 2>&1 >/dev/null | grep -c 'calling init: .*/libgeos_c' || true; }
+is "$(loads central-normalize <raw)" 0 'for points in a box no GEOS is loaded'
+echo '{"region": [{"north": 49.5, "south": 31, "east": -102, "west": -124.5}, {"north": 60, "south": 50, "east": 0, "west": -10}]}' >etc/sources/usgs_quake.json
+is "$(loads central-normalize <raw)" 1 '... for points in two boxes it is'
+central-fetch nws --from "$samples/nws.geojson" >alerts
+is "$(loads central-normalize <alerts)" 1 '... and for polygons'
+is "$(tail -n 1 alerts | loads central-normalize)" 0 '... but not for a report'
+like "$(central-normalize <alerts | jq -c '.data.geo.geometry.type // empty' | sort -u | tr '\n' ' ')" 'Polygon' '... which are understood'
 echo '{"region": {"north": 10, "south": 31, "east": -102, "west": -124.5}}' >etc/sources/usgs_quake.json
 exits 78 'a region upside down' central-normalize <raw
 echo '{"region": ' >etc/sources/usgs_quake.json
