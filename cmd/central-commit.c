@@ -1,5 +1,6 @@
 /* central-commit - records what was sent and, behind it, that the poll is consumed. The last stage of a source's pipe.
  * --reconcile: forgets what the broker lost after it had acknowledged it. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct commit {
     struct line_writer out;
     bool quiet, reconcile;
     char **names; /* --reconcile */
+    int lock;     /* -1: its own */
     size_t name_count;
     struct metrics *metrics; /* NULL: not wanted */
     struct state_list states;
@@ -184,19 +186,20 @@ static bool on_idle(void *closure, struct error *e)
 /* --- --reconcile ---------------------------------------------------------------------------------------------------
  */
 
-static bool reconcile_source(struct bus **bus, const char *name, struct error *e)
+static bool reconcile_source(struct bus **bus, const char *name, int given, struct error *e)
 {
     int64_t lost = 0;
+    int lock = -1;
 
     if (!state_exists(name))
         return error_set(e, CENTRAL_CONFIG, "%s: has no state: nothing was sent, or the name is wrong", name);
-    int lock = state_lock(name, e);
-    if (lock < 0)
+    if (given < 0 ? (lock = state_lock(name, e)) < 0 : !state_lock_at(given, name, e))
         return false;
     struct state *s = state_open(name, e);
     bool ok = s && (*bus || (*bus = bus_open(log_tool(), e))) && reconcile(*bus, s, &lost, e);
     state_close(s);
-    close(lock);
+    if (lock >= 0)
+        close(lock);
     if (lost)
         log_warning(
             "%s: the broker has lost %lld events that it had acknowledged: the next poll sends what it still sees of "
@@ -213,7 +216,7 @@ static enum central_exit reconcile_all(struct commit *c)
     enum central_exit status = CENTRAL_OK;
 
     for (char **name = all ? all : c->names; *name; name++)
-        if (!reconcile_source(&bus, *name, &e)) {
+        if (!reconcile_source(&bus, *name, c->lock, &e)) {
             status = error_worse(status, log_failure(&e));
             e = (struct error){0};
         }
@@ -239,6 +242,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'r':
         c->reconcile = true;
         return 0;
+    case 'l':
+        c->lock = (int)tool_number(state, "--lock", arg, STDERR_FILENO + 1, INT_MAX);
+        return 0;
     case ARGP_KEY_ARG:
         if (!adapter_name_ok(arg, strlen(arg)))
             argp_error(state, "'%s' is no source's name", arg);
@@ -247,6 +253,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         c->names[c->name_count] = NULL;
         return 0;
     case ARGP_KEY_END:
+        if (c->lock >= 0 && (!c->reconcile || c->name_count != 1))
+            argp_error(state, "--lock goes with --reconcile and one name");
         if (c->name_count && !c->reconcile)
             argp_error(state, "'%s': this tool reads standard input; names go with --reconcile", c->names[0]);
         return 0;
@@ -259,19 +267,20 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"reconcile", 'r', 0, 0, "Read no input: forget what the broker lost, so that the next poll sends it again", 0},
+        {"lock", 'l', "FD", 0, "With --reconcile: lock the file that is open there, which stays locked", 0},
         {"metrics", 'm', "FILE", 0, "Count the polls there, for Prometheus", 0},
         {"quiet", 'q', 0, 0, "No summary line for each poll", 0},
         {0}};
     static const struct argp argp = {
         options,
         parse,
-        "\n--reconcile [NAME...]",
+        "\n--reconcile [NAME...]\n--reconcile --lock=FD NAME",
         "Record published lines from standard input as sent, and their poll as consumed; echo "
         "each once it is recorded.\vManual: central-commit(1)",
         NULL,
         NULL,
         NULL};
-    struct commit c = {0};
+    struct commit c = {.lock = -1};
     struct filter filter = {.event = on_event, .idle = on_idle, .closure = &c, .writer = &c.out};
     struct error e = {0};
 

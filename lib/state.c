@@ -142,6 +142,14 @@ char **state_names(void)
     return names;
 }
 
+bool state_lock_at(int fd, const char *source, struct error *e)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    return errno == EWOULDBLOCK ? error_set(e, CENTRAL_TRY_AGAIN, "%s: another run is under way", source)
+                                : error_set(e, CENTRAL_IO, "%s: cannot be locked: %s", source, strerror(errno));
+}
+
 int state_lock(const char *source, struct error *e)
 {
     char *dir = path_state(), *name = mem_format("%s.run", source), *path = path_join(dir, name);
@@ -149,9 +157,7 @@ int state_lock(const char *source, struct error *e)
 
     if (path_make(dir, e))
         fd = path_open(path, e);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-        error_set(e, errno == EWOULDBLOCK ? CENTRAL_TRY_AGAIN : CENTRAL_IO,
-                  errno == EWOULDBLOCK ? "%s: another run is under way" : "%s: cannot be locked", source);
+    if (fd >= 0 && !state_lock_at(fd, source, e)) {
         close(fd);
         fd = -1;
     }

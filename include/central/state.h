@@ -115,6 +115,8 @@ char **state_names(void);
 /* The lock that a run of the source holds (NAME.run, central-source(1)): for whoever changes its state beside the pipe.
  * -1 with CENTRAL_TRY_AGAIN when a run is under way; else close() gives it back. */
 int state_lock(const char *source, struct error *e);
+/* The same on a descriptor of NAME.run that somebody handed over: it is held until everybody has closed it. */
+bool state_lock_at(int fd, const char *source, struct error *e);
 
 struct state_row {
     const char *id, *hash; /* hash "": lost, not sent again yet */

@@ -226,7 +226,17 @@ exec 7>>state/fires.run
 flock 7
 exits 75 'while another runs' central-source fires --from answer
 like "$(cat err)" 'fires: another run is under way' '... says so'
+exits 75 'central-commit --reconcile, too' central-commit --reconcile fires
+exits 75 '... also with a lock that was handed over' central-commit --reconcile --lock=8 fires 8>>state/fires.run
 exec 7>&-
+exec 7>>state/fires.run
+exits 0 'a lock that is handed over' central-commit --reconcile --lock=7 fires
+exits 1 '... stays locked' flock -n state/fires.run true
+exec 7>&-
+exits 0 '... until it is closed' flock -n state/fires.run true
+exits 74 'a lock that is none' central-commit --reconcile --lock=77 fires
+exits 64 'a lock without a name' central-commit --reconcile --lock=7
+exits 64 'a lock without --reconcile' central-commit --lock=7
 echo '{"error": 1}' >answer
 exits 69 'a feed that fails' central-source fires --from answer
 is "$(central-subscribe --all 'central.meta.adapter.fires.status' | tail -n 1 | jq -c '[.ok, .data.state]')" '[false,"failed"]' '... is published as such'
