@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include "central/csv.h"
 #include "central/mem.h"
 #include "central/signals.h"
+#include "central/worker.h"
 #include "central/xml.h"
 
 #define PIECE (64 * 1024) /* what a pipe holds */
@@ -29,20 +29,6 @@ struct parser {
     int socket;
 };
 
-/* What a closed pipe stopped has said why elsewhere. */
-static bool write_all(int fd, const char *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = write(fd, data + done, len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        done += (size_t)n;
-    }
-    return true;
-}
-
 /* --- the worker: one answer ----------------------------------------------------------------------------------------
  */
 
@@ -52,21 +38,11 @@ struct worker {
     struct buf out;
 };
 
-/* What is done at exit is the parent's, all but counting coverage: a leak checker would count what the parent holds. */
-static _Noreturn void leave(enum central_exit status)
-{
-#ifdef CENTRAL_UNCONFINED
-    exit(status);
-#else
-    _exit(status);
-#endif
-}
-
 /* Hands over what has gathered. */
 static void flush(struct worker *w)
 {
-    if (!write_all(STDOUT_FILENO, w->out.data, w->out.len))
-        leave(CENTRAL_IO);
+    if (!worker_write(STDOUT_FILENO, w->out.data, w->out.len))
+        worker_leave(CENTRAL_IO);
     buf_clear(&w->out);
 }
 
@@ -223,7 +199,7 @@ static _Noreturn void work(struct adapter *a)
         input.len += n > 0 ? (size_t)n : 0;
     size_t line = strcspn(buf_text(&input), "\n");
     if (n < 0 || line == input.len || !json_check(input.data, line, &w.job, &e))
-        leave(CENTRAL_IO);
+        worker_leave(CENTRAL_IO);
     struct json body = {input.data + line + 1, input.len - line - 1};
     char *charset = charset_of(json_get(w.job, "content_type"));
     give_up_rights(charset, body);
@@ -236,7 +212,7 @@ static _Noreturn void work(struct adapter *a)
     buf_free(&w.out);
     buf_free(&input);
     free(charset);
-    leave(CENTRAL_OK);
+    worker_leave(CENTRAL_OK);
 }
 
 /* --- the starter: a process for each answer ------------------------------------------------------------------------
@@ -282,13 +258,6 @@ static bool receive_descriptors(int socket, int fds[2])
     return true;
 }
 
-/* Ends with its parent, also when that is killed. */
-static void end_with(pid_t parent)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-        _exit(CENTRAL_IO);
-}
-
 /* Credentials may be handed over in it. What libjq says of local time goes on being true without files. */
 static void forget_environment(void)
 {
@@ -313,7 +282,7 @@ static bool compile(struct adapter *a, int fd)
     if (!ok) {
         put_failure(&out, &e);
         json_end(&out, ']');
-        write_all(fd, out.data, out.len);
+        worker_write(fd, out.data, out.len);
     }
     buf_free(&out);
     error_free(&e);
@@ -328,11 +297,8 @@ static int run_worker(struct adapter *a, const int fds[2])
     int status = compiled ? -errno : 0;
 
     if (pid == 0) {
-        end_with(self);
-        /* In this order: standard input is the socket, whose place is taken. */
-        if (dup2(fds[0], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0)
-            _exit(CENTRAL_IO);
-        confine_descriptors(STDOUT_FILENO + 1);
+        worker_end_with(self);
+        worker_stand_on(fds[0], fds[1]);
         work(a);
     }
     close(fds[0]);
@@ -347,7 +313,7 @@ static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
 {
     int fds[2], status;
 
-    end_with(parent);
+    worker_end_with(parent);
     if (dup2(socket, STDIN_FILENO) < 0)
         _exit(CENTRAL_IO);
     confine_descriptors(STDIN_FILENO + 1);
@@ -358,7 +324,7 @@ static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
         if (send(STDIN_FILENO, &status, sizeof status, MSG_NOSIGNAL) != sizeof status)
             break;
     }
-    leave(CENTRAL_OK);
+    worker_leave(CENTRAL_OK);
 }
 
 /* --- this process --------------------------------------------------------------------------------------------------
@@ -507,8 +473,8 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
     close(back[1]);
     put_job(&line, job);
     /* A worker that ends before it has all says so by its status. */
-    if (sent && write_all(in[1], line.data, line.len))
-        write_all(in[1], body->data, body->len);
+    if (sent && worker_write(in[1], line.data, line.len))
+        worker_write(in[1], body->data, body->len);
     close(in[1]);
     buf_free(&line);
     buf_free(body);
