@@ -24,22 +24,38 @@ static bool blank(const char *text, size_t len)
 }
 
 /* True to go on. */
-static bool bad_line(struct filter *f, const char *reason, const struct filter_line *line, enum central_exit *status,
-                     struct error *e)
+static bool bad_line(struct filter *f, const struct error *why, const struct filter_line *line, struct error *e)
 {
-    f->bad_lines++;
-    log_error("line %llu: %s", (unsigned long long)line->number, reason);
+    log_error("line %llu: %s", (unsigned long long)line->number, why->text);
     if (f->bad)
-        return f->bad(f->closure, reason, line, e);
-    *status = error_worse(*status, CENTRAL_REJECTED);
+        return f->bad(f->closure, why->text, line, e);
+    f->status = error_worse(f->status, CENTRAL_REJECTED);
     return true;
+}
+
+bool filter_take(struct filter *f, const struct filter_line *line, struct error *e)
+{
+    struct error why = {0};
+    struct event ev;
+
+    if (line->total)
+        error_set(&why, CENTRAL_REJECTED, "too long: %zu bytes, the limit is %zu (CENTRAL_LINE_MAX)", line->total,
+                  line->max);
+    else if (blank(line->text, line->len))
+        return true;
+    else if (event_read(line->text, line->len, &ev, &why))
+        return f->event(f->closure, &ev, line, e);
+    else if (line->half)
+        error_prefix(&why, "the input ended inside a line");
+    bool ok = bad_line(f, &why, line, e);
+    error_free(&why);
+    return ok;
 }
 
 enum central_exit filter_run(struct filter *f)
 {
     struct error e = {0};
     struct line_reader in;
-    enum central_exit status = CENTRAL_OK;
     struct idling idling = {f, &e};
 
     if (!line_reader_open(&in, STDIN_FILENO, f->writer, &e))
@@ -48,43 +64,23 @@ enum central_exit filter_run(struct filter *f)
     in.idle_context = &idling;
     for (bool go_on = true; go_on;) {
         struct filter_line line = {0};
-        struct event ev;
         char *text;
         switch (line_read(&in, &text, &line.len, &e)) {
+        case LINE_TOO_LONG:
+            line.total = in.long_len;
+            /* fallthrough */
         case LINE_OK:
             line.text = text;
+            line.max = in.max;
             line.number = in.number;
-            f->lines++;
-            if (blank(text, line.len))
-                break;
-            if (event_read(text, line.len, &ev, &e)) {
-                go_on = f->event(f->closure, &ev, &line, &e);
-                break;
-            }
-            if (in.half_line)
-                error_prefix(&e, "the input ended inside a line");
-            char *reason = e.text;
-            e = (struct error){0};
-            go_on = bad_line(f, reason, &line, &status, &e);
-            free(reason);
-            break;
-        case LINE_TOO_LONG:
-            line = (struct filter_line){text, line.len, in.long_len, in.number};
-            f->lines++;
-            error_set(&e, CENTRAL_REJECTED, "too long: %llu bytes, the limit is %zu (CENTRAL_LINE_MAX)",
-                      (unsigned long long)in.long_len, in.max);
-            reason = e.text;
-            e = (struct error){0};
-            go_on = bad_line(f, reason, &line, &status, &e);
-            free(reason);
-            break;
-        case LINE_END:
-            go_on = false;
+            line.half = in.half_line;
+            go_on = f->line ? f->line(f->closure, &line, &e) : filter_take(f, &line, &e);
             break;
         case LINE_STOP:
             f->stopped = signals_stop();
             go_on = false;
             break;
+        case LINE_END:
         case LINE_ERROR:
             go_on = false;
             break;
@@ -92,6 +88,6 @@ enum central_exit filter_run(struct filter *f)
     }
     line_reader_close(&in);
     if (e.text)
-        return error_worse(log_failure(&e), status);
-    return error_worse(e.status, status);
+        return error_worse(log_failure(&e), f->status);
+    return error_worse(e.status, f->status);
 }

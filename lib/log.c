@@ -19,6 +19,7 @@ static struct {
     bool journal;
     bool json;
     bool debug;
+    struct buf *into; /* log_gather */
 } settings = {.tool = "central"};
 
 /* $JOURNAL_STREAM is "device:inode" of what systemd connected; a redirected stderr is not it (systemd.exec(5)). */
@@ -89,6 +90,29 @@ static const char *level_name(int priority)
     }
 }
 
+void log_gather(struct buf *into)
+{
+    settings.into = into;
+}
+
+/* One write a line, so that lines of several stages on one terminal do not mix. Nobody can be told when stderr fails.
+ */
+void log_pass(const char *lines, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        const char *end = memchr(lines + done, '\n', len - done);
+        size_t upto = end ? (size_t)(end - lines) + 1 : len;
+        while (done < upto) {
+            ssize_t n = write(STDERR_FILENO, lines + done, upto - done);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n <= 0)
+                return;
+            done += (size_t)n;
+        }
+    }
+}
+
 static void log_line(int priority, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void log_line(int priority, const char *format, va_list args)
 {
@@ -116,15 +140,10 @@ static void log_line(int priority, const char *format, va_list args)
         buf_add(&line, buf_text(&message), message.len);
     }
     buf_add_char(&line, '\n');
-    /* One write, so that lines of several stages on one terminal do not mix. Nobody can be told when stderr fails. */
-    for (size_t done = 0; done < line.len;) {
-        ssize_t n = write(STDERR_FILENO, line.data + done, line.len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
+    if (settings.into)
+        buf_add(settings.into, line.data, line.len);
+    else
+        log_pass(line.data, line.len);
     buf_free(&text);
     buf_free(&message);
     buf_free(&line);

@@ -1,7 +1,6 @@
 #include "central/signals.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <time.h>
 
@@ -39,14 +38,20 @@ bool signals_stop(void)
     return stop_flag;
 }
 
-int signals_wait(int fd, bool write, int timeout_ms)
+int signals_poll(struct pollfd *fds, size_t count, int timeout_ms)
 {
-    struct pollfd p = {.fd = fd, .events = write ? POLLOUT : POLLIN};
     struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
 
     if (signals_stop()) {
         errno = EINTR;
         return -1;
     }
-    return ppoll(&p, fd < 0 ? 0 : 1, timeout_ms < 0 ? NULL : &t, &outside);
+    return ppoll(fds, count, timeout_ms < 0 ? NULL : &t, &outside);
+}
+
+int signals_wait(int fd, bool write, int timeout_ms)
+{
+    struct pollfd p = {.fd = fd, .events = write ? POLLOUT : POLLIN};
+
+    return signals_poll(&p, fd < 0 ? 0 : 1, timeout_ms);
 }

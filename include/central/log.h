@@ -18,6 +18,10 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* From now on finished lines are appended to into instead of being written; NULL: they are written again. For a process
+ * whose words another one passes on, in their order, by log_pass. */
+void log_gather(struct buf *into);
+void log_pass(const char *lines, size_t len);
 /* Reports e as an error, frees it and returns its exit status: return log_failure(&e); */
 enum central_exit log_failure(struct error *e);
 /* Appends text so that no byte of it can move a cursor, change a colour or end a line. Printable UTF-8 stays. */

@@ -38,10 +38,12 @@ int64_t tool_time(const struct argp_state *state, const char *option, const char
 
 /* The loop of a filter: every line of stdin is read, checked and handed to the tool. */
 struct filter_line {
-    const char *text; /* without newline; its beginning when it was too long */
+    const char *text; /* without newline, NUL-terminated; its beginning when it was too long */
     size_t len;
     size_t total;    /* the whole length when text is only the beginning, else 0 */
+    size_t max;      /* that a line may have */
     uint64_t number; /* from 1 */
+    bool half;       /* the input ended inside of it */
 };
 struct filter {
     /* A line that is an event (any kind). False ends the loop with e. */
@@ -49,15 +51,20 @@ struct filter {
     /* A line that is none: too long, not JSON, not by the contract. The loop has reported it on stderr. False ends the
      * loop with e. NULL: the loop goes on and the status becomes CENTRAL_REJECTED. */
     bool (*bad)(void *closure, const char *reason, const struct filter_line *line, struct error *e);
+    /* Every line as it was read, in place of the loop looking at it: for filter_take in another process; NULL. False
+     * ends the loop with e. */
+    bool (*line)(void *closure, const struct filter_line *line, struct error *e);
     /* Before reading blocks, after the writer was flushed; NULL. False ends the loop with e. */
     bool (*idle)(void *closure, struct error *e);
     void *closure;
     struct line_writer *writer; /* NULL */
     bool stopped;               /* set: a signal ended it */
-    uint64_t lines, bad_lines;
+    enum central_exit status;   /* of the lines so far */
 };
 /* Runs to the end of stdin, a signal or the first error. Blank lines are passed over. Errors are reported here; returns
  * the status. */
 enum central_exit filter_run(struct filter *f);
+/* What the loop does with one line: checks it and hands it to event or bad. */
+bool filter_take(struct filter *f, const struct filter_line *line, struct error *e);
 
 #endif

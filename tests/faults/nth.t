@@ -13,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/../tap.sh"
 
 points=${POINTS:-3} malloc_points=${MALLOC_POINTS:-${POINTS:-3}}
-most='fetch poll normalize changes publish commit reconcile learn subscribe durable archive once query apply set'
+most='fetch poll normalize normalize=2 changes publish commit reconcile learn subscribe durable archive once query apply set'
 once='audit repair top=json top=batch streams=list streams=show streams=diff streams=check streams=consumers streams=tune retention
     sources=list sources=show sources=status sources=check sources=preview enable
     query=table query=csv query=geojson query=geojson-seq query=count migrate prune'
@@ -142,7 +142,7 @@ poll_fresh() { rm -rf state; }
 poll_run() { "$@" central-fetch quakes --now --tries 1; }
 poll_outcome() { plain out; }
 
-normalize_run() { "$@" central-normalize <golden/raw; }
+normalize_run() { "$@" central-normalize ${what:+--jobs "$what"} <golden/raw; }
 normalize_outcome() { plain out; }
 
 state_fresh() { rm -rf state && cp -r golden/state state; }
