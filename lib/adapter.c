@@ -220,8 +220,7 @@ static void set_context_at(struct adapter *a, const struct adapter_context *c)
         return;
     set_context(a, "url", c->url ? jv_string(c->url) : jv_null());
     set_context(a, "fetched", jv_number((double)c->fetched / CLOCK_SECOND));
-    set_context(a, "tag",
-                c->tag && json_check(c->tag, strlen(c->tag), &tag, NULL) ? value_parse(tag, NULL) : jv_null());
+    set_context(a, "tag", c->tag && json_check(c->tag, strlen(c->tag), &tag, NULL) ? value_parse(tag) : jv_null());
     free(a->url);
     free(a->tag);
     a->url = c->url ? mem_string(c->url) : NULL;
@@ -288,7 +287,7 @@ static bool read_uses(struct adapter *a, struct error *e)
     jv path = jv_invalid();
 
     for (start(a, "uses", jv_null()); next(a, &path, &failed); jv_free(path))
-        value_parts_add(&a->uses, path);
+        value_parts_add(&a->uses, path, true);
     if (!failed.text)
         return true;
     error_set(e, CENTRAL_CONFIG, "%s: uses: %s", a->file, failed.text);
@@ -418,7 +417,7 @@ static bool read_settings(struct adapter *a, const char *path, struct error *e)
     json_end(&a->settings_text, '}');
     ok = ok && json_check(a->settings_text.data, a->settings_text.len, &a->settings, e);
     if (ok) {
-        set_context(a, "settings", value_parse(a->settings, NULL));
+        set_context(a, "settings", value_parse(a->settings));
         ok = mapping_region_read(a->geo, json_get(a->settings, "region"), &a->region, e) ||
              error_prefix(e, "%s: region", path);
         const double *box = a->box;
@@ -579,9 +578,9 @@ static bool ask_program(struct adapter *a, const char *key, struct json state, i
         jv_free(input);
         return false;
     }
-    input = jv_object_set(input, jv_string("settings"), value_parse(a->settings, NULL));
+    input = jv_object_set(input, jv_string("settings"), value_parse(a->settings));
     input = jv_object_set(input, jv_string("key"), key ? jv_string(key) : jv_null());
-    input = jv_object_set(input, jv_string("state"), value_parse(state, NULL));
+    input = jv_object_set(input, jv_string("state"), value_parse(state));
     input = jv_object_set(input, jv_string("now"), jv_number((double)now / CLOCK_SECOND));
     return once(a, "requests", input, out, e);
 }
@@ -616,7 +615,7 @@ bool adapter_follow(struct adapter *a, struct json answer, struct buf *out, stru
 
     if (!adapter_compile(a, e))
         return false;
-    start(a, "follow", value_parse(answer, NULL));
+    start(a, "follow", value_parse(answer));
     if (!next(a, &result, &failed)) {
         error_set(e, CENTRAL_REJECTED, "%s", failed.text ? failed.text : "follow gives nothing");
         error_free(&failed);
@@ -687,7 +686,7 @@ bool adapter_items(struct adapter *a, struct json answer, const struct adapter_c
     if (!adapter_compile(a, e))
         return false;
     set_context_at(a, c);
-    jv parsed = value_parse(answer, NULL);
+    jv parsed = value_parse(answer);
     bool ok = collect_paths(a, answer, jv_copy(parsed), &r, &failed);
     if (!ok && strncmp(failed.text, no_path, sizeof no_path - 1) == 0) {
         /* The adapter makes its records; they are not the answer's own bytes. */
@@ -720,8 +719,8 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
     if (!adapter_compile(a, e))
         return false;
     set_context_at(a, c);
-    value_record_read(&a->record, record);
-    jv parsed = value_parse_record(&a->record, a->whole ? NULL : &a->uses);
+    value_record_read(&a->record, record, &a->uses);
+    jv parsed = value_parse_record(&a->record, a->whole);
     for (start(a, "event", parsed); go_on && next(a, &result, &failed); results++) {
         buf_clear(&line);
         switch (mapping_event(a->geo, &a->region, a->name, result, &a->record, &line, &failed)) {
@@ -768,7 +767,7 @@ bool adapter_removed(struct adapter *a, const char *last, const char *reason, in
         return error_prefix(e, "what a removal needs");
     }
     clock_put(&time, now, CLOCK_OFFSET);
-    input = jv_object_set(input, jv_string("last"), value_parse(v, NULL));
+    input = jv_object_set(input, jv_string("last"), value_parse(v));
     input = jv_object_set(input, jv_string("reason"), jv_string(reason));
     input = jv_object_set(input, jv_string("now"), jv_string(buf_text(&time)));
     buf_free(&time);

@@ -10,8 +10,6 @@
 /* --- JSON to values ------------------------------------------------------------------------------------------------
  */
 
-static const struct value_part everything = {.whole = true};
-
 static jv parse_string(struct json text)
 {
     struct buf decoded = {0};
@@ -24,17 +22,7 @@ static jv parse_string(struct json text)
     return v;
 }
 
-static const struct value_part *part_named(const struct value_part *of, struct json name)
-{
-    if (!of || of->whole)
-        return &everything;
-    for (size_t i = 0; i < of->count; i++)
-        if (json_equals(name, of->parts[i].name))
-            return &of->parts[i];
-    return NULL;
-}
-
-jv value_parse(struct json text, const struct value_part *wanted)
+jv value_parse(struct json text)
 {
     struct json name, member;
     double d = 0;
@@ -49,15 +37,12 @@ jv value_parse(struct json text, const struct value_part *wanted)
     case JSON_ARRAY:
         v = jv_array();
         for (struct json_iter i = json_walk(text); json_next(&i, NULL, &member);)
-            v = jv_array_append(v, value_parse(member, NULL));
+            v = jv_array_append(v, value_parse(member));
         return v;
     case JSON_OBJECT:
         v = jv_object();
-        for (struct json_iter i = json_walk(text); json_next(&i, &name, &member);) {
-            const struct value_part *part = part_named(wanted, name);
-            if (part)
-                v = jv_object_set(v, parse_string(name), value_parse(member, part));
-        }
+        for (struct json_iter i = json_walk(text); json_next(&i, &name, &member);)
+            v = jv_object_set(v, parse_string(name), value_parse(member));
         return v;
     case JSON_TRUE:
         return jv_true();
@@ -68,12 +53,67 @@ jv value_parse(struct json text, const struct value_part *wanted)
     }
 }
 
-void value_record_read(struct value_record *r, struct json whole)
+/* --- parts of records ----------------------------------------------------------------------------------------------
+ */
+
+/* One of 64 bits, by a name's length and first byte. */
+static uint64_t mark(const char *name, size_t len)
+{
+    return UINT64_C(1) << ((len * 5 + (len ? (unsigned char)*name : 0)) & 63);
+}
+
+static struct value_part *part_named(const struct value_part *of, struct json name)
+{
+    if (of->marks & mark(name.at + 1, name.len - 2))
+        for (size_t i = 0; i < of->count; i++)
+            if (json_is(name, of->parts[i].name, of->parts[i].len))
+                return &of->parts[i];
+    if (memchr(name.at, '\\', name.len))
+        for (size_t i = 0; i < of->count; i++)
+            if (json_equals(name, of->parts[i].name))
+                return &of->parts[i];
+    return NULL;
+}
+
+static void forget(struct value_part *of)
+{
+    of->at = json_absent;
+    for (size_t i = 0; i < of->count; i++)
+        forget(&of->parts[i]);
+}
+
+static void find(struct value_part *of, struct json value);
+
+/* A later one of the same name counts. */
+static void find_member(struct value_part *of, struct json name, struct json value)
+{
+    struct value_part *part = part_named(of, name);
+
+    if (part)
+        find(part, value);
+}
+
+static void find(struct value_part *of, struct json value)
+{
+    struct json name, member;
+
+    if (json_exists(of->at))
+        forget(of);
+    of->at = value;
+    if (of->count && json_kind(value) == JSON_OBJECT)
+        for (struct json_iter i = json_walk(value); json_next(&i, &name, &member);)
+            find_member(of, name, member);
+}
+
+void value_record_read(struct value_record *r, struct json whole, struct value_part *parts)
 {
     struct json name, value;
 
     r->whole = whole;
+    r->parts = parts;
     r->count = 0;
+    forget(parts);
+    parts->at = whole;
     if (json_kind(whole) != JSON_OBJECT)
         return;
     for (struct json_iter i = json_walk(whole); json_next(&i, &name, &value);) {
@@ -82,6 +122,7 @@ void value_record_read(struct value_record *r, struct json whole)
             r->members = mem_resize(r->members, r->room * sizeof *r->members);
         }
         r->members[r->count++] = (struct value_span){name, value};
+        find_member(parts, name, value);
     }
 }
 
@@ -91,17 +132,20 @@ void value_record_free(struct value_record *r)
     *r = (struct value_record){0};
 }
 
-jv value_parse_record(const struct value_record *r, const struct value_part *wanted)
+static jv parse_part(const struct value_part *part)
 {
-    if (json_kind(r->whole) != JSON_OBJECT)
-        return value_parse(r->whole, wanted);
+    if (part->whole || json_kind(part->at) != JSON_OBJECT)
+        return value_parse(part->at);
     jv v = jv_object();
-    for (size_t i = 0; i < r->count; i++) {
-        const struct value_part *part = part_named(wanted, r->members[i].name);
-        if (part)
-            v = jv_object_set(v, parse_string(r->members[i].name), value_parse(r->members[i].value, part));
-    }
+    for (size_t i = 0; i < part->count; i++)
+        if (part->parts[i].given && json_exists(part->parts[i].at))
+            v = jv_object_set(v, jv_copy(part->parts[i].key), parse_part(&part->parts[i]));
     return v;
+}
+
+jv value_parse_record(const struct value_record *r, bool everything)
+{
+    return everything ? value_parse(r->whole) : parse_part(r->parts);
 }
 
 /* True when the path ends here, or goes on where no name leads (an array): all that stands here is wanted. */
@@ -115,41 +159,55 @@ static bool ends(jv path, int at)
     return !name;
 }
 
-static void add_path(struct value_part *to, jv path, int at)
+static struct value_part *part_at(const struct value_part *of, jv path, int at)
 {
-    if (to->whole)
-        return;
-    if (ends(path, at)) {
-        value_parts_free(to);
-        to->whole = true;
-        return;
-    }
+    struct value_part *found = NULL;
     jv key = jv_array_get(jv_copy(path), at);
-    size_t i = 0;
-    while (i < to->count && strcmp(to->parts[i].name, jv_string_value(key)) != 0)
-        i++;
-    if (i == to->count) {
-        to->parts = mem_resize(to->parts, (to->count + 1) * sizeof *to->parts);
-        to->parts[to->count++] = (struct value_part){.name = mem_string(jv_string_value(key))};
-    }
+
+    if (jv_get_kind(key) == JV_KIND_STRING)
+        for (size_t i = 0; !found && i < of->count; i++)
+            if (strcmp(of->parts[i].name, jv_string_value(key)) == 0)
+                found = &of->parts[i];
     jv_free(key);
-    add_path(&to->parts[i], path, at + 1);
+    return found;
 }
 
-void value_parts_add(struct value_part *root, jv path)
+static void add_path(struct value_part *to, jv path, int at, bool give)
+{
+    to->given = to->given || give;
+    if (ends(path, at)) {
+        to->whole = to->whole || give;
+        return;
+    }
+    struct value_part *part = part_at(to, path, at);
+    if (!part) {
+        jv key = jv_array_get(jv_copy(path), at);
+        const char *name = jv_string_value(key);
+        to->parts = mem_resize(to->parts, (to->count + 1) * sizeof *to->parts);
+        part = &to->parts[to->count++];
+        *part = (struct value_part){.name = mem_string(name), .len = strlen(name), .key = key};
+        to->marks |= mark(part->name, part->len);
+    }
+    add_path(part, path, at + 1, give);
+}
+
+void value_parts_add(struct value_part *root, jv path, bool give)
 {
     if (jv_get_kind(path) == JV_KIND_ARRAY)
-        add_path(root, path, 0);
+        add_path(root, path, 0, give);
 }
 
 void value_parts_free(struct value_part *root)
 {
     for (size_t i = 0; i < root->count; i++) {
         value_parts_free(&root->parts[i]);
+        jv_free(root->parts[i].key);
         free(root->parts[i].name);
     }
     free(root->parts);
-    *root = (struct value_part){.name = root->name};
+    root->parts = NULL;
+    root->count = 0;
+    root->marks = 0;
 }
 
 /* --- looking at values ---------------------------------------------------------------------------------------------
@@ -234,9 +292,17 @@ static struct json member_of(const struct value_record *r, const char *name)
 
 static struct json walk_record(const struct value_record *r, jv path, int count, long *offset)
 {
+    const struct value_part *part = r->parts, *next;
+    int at = 0;
+
+    while (part && at < count && (next = part_at(part, path, at))) {
+        part = next;
+        at++;
+    }
+    if (at)
+        return walk(part->at, path, at, count, offset);
     jv key = count ? jv_array_get(jv_copy(path), 0) : jv_invalid();
     struct json found;
-
     if (r->count && jv_get_kind(key) == JV_KIND_STRING)
         found = walk(member_of(r, jv_string_value(key)), path, 1, count, offset);
     else

@@ -7,40 +7,48 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <jv.h>
 #include "central/buf.h"
 #include "central/error.h"
 #include "central/json.h"
 
-/* Names under which something is wanted of an object: whole, or only its parts. */
+/* What is looked at of records: names in objects, found by one walk through each record. */
 struct value_part {
     char *name;
-    bool whole;
+    size_t len;
+    jv key;     /* name, as libjq has it */
+    bool given; /* some of it is for `event`, ... */
+    bool whole; /* ... all of it */
     struct value_part *parts;
     size_t count;
+    uint64_t marks; /* of the parts' names: most other names have none of these */
+    struct json at; /* in the record at hand */
 };
-/* Adds what stands at a path as jq's path() gives it (borrowed). What goes on in an array is wanted with the array. */
-void value_parts_add(struct value_part *root, jv path);
+/* Adds what stands at a path as jq's path() gives it (borrowed), to be given to `event` or only to be found. What goes
+ * on in an array is wanted with the array. */
+void value_parts_add(struct value_part *root, jv path, bool give);
 void value_parts_free(struct value_part *root);
 
-/* Checked text as a value; the caller frees it with jv_free. Of objects only the members that are wanted are there;
- * NULL wants all. */
-jv value_parse(struct json text, const struct value_part *wanted);
+/* Checked text as a value; the caller frees it with jv_free. */
+jv value_parse(struct json text);
 
-/* A record and where its members stand, so that each of several questions need not look through all of it. {0} is no
- * record; with count 0 members are looked for where they stand. */
+/* A record and where in it stands what is looked at, so that each of several questions need not look through all of it.
+ * {0} is no record; without parts and members they are looked for where they stand. */
 struct value_span {
     struct json name, value;
 };
 struct value_record {
     struct json whole;
-    struct value_span *members;
+    const struct value_part *parts;
+    struct value_span *members; /* its own */
     size_t count, room;
 };
-/* Takes down where the members of whole stand, which is borrowed. May be called again and again. */
-void value_record_read(struct value_record *r, struct json whole);
+/* Finds the parts of whole, which is borrowed as parts is. May be called again and again. */
+void value_record_read(struct value_record *r, struct json whole, struct value_part *parts);
 void value_record_free(struct value_record *r);
-jv value_parse_record(const struct value_record *r, const struct value_part *wanted);
+/* What is given of the record; with everything all there is. */
+jv value_parse_record(const struct value_record *r, bool everything);
 
 /* What stands in record at a path as jq's path() gives it; "not there" when nothing does. path is borrowed. */
 struct json value_at(const struct value_record *record, jv path);

@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_put(&again, w);
     MUST(same_bytes(&out, &again));
     visit(w);
-    jv parsed = value_parse(v, NULL);
+    jv parsed = value_parse(v);
     MUST_SAY(jv_is_valid(parsed), v.at, v.len);
     jv_free(parsed);
     buf_free(&out);
