@@ -20,16 +20,18 @@
 
 /* What stands behind the adapter's own text. `input` gives what C put at hand, so that nothing has to be compiled in
  * and one compilation serves every call. */
-static const char dispatch[] = "\n"
-                               "input as $c | if $c.op == \"event\" then event\n"
-                               "elif $c.op == \"paths\" then path(items)\n"
-                               "elif $c.op == \"values\" then items\n"
-                               "elif $c.op == \"uses\" then path(uses)\n"
-                               "elif $c.op == \"about\" then about\n"
-                               "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
-                               "elif $c.op == \"follow\" then [follow]\n"
-                               "elif $c.op == \"removed\" then removed\n"
-                               "else error(\"unknown operation\") end\n";
+static const char dispatch[] =
+    "\n"
+    "if input.op == null then event else input as $c | if $c.op == \"paths\" then path(items)\n"
+    "elif $c.op == \"values\" then items\n"
+    "elif $c.op == \"uses\" then path(uses)\n"
+    "elif $c.op == \"uses_numbers\" then path(uses_numbers)\n"
+    "elif $c.op == \"form\" then form\n"
+    "elif $c.op == \"about\" then about\n"
+    "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
+    "elif $c.op == \"follow\" then [follow]\n"
+    "elif $c.op == \"removed\" then removed\n"
+    "else error(\"unknown operation\") end end\n";
 static const char before[] = "include \"central\"; ";
 
 struct adapter {
@@ -39,6 +41,7 @@ struct adapter {
     struct buf text; /* of the file */
     jq_state *jq;    /* NULL until something needs it */
     jv context;      /* what `input` gives */
+    const char *op;  /* that it names */
     struct buf messages;
     struct buf about_data, requests_data; /* as the file's head says, if it is plain data (literal.h) */
     struct buf about_text, settings_text;
@@ -50,6 +53,7 @@ struct adapter {
     struct value_record record; /* at hand */
     struct value_part uses;     /* what `event` looks at of a record */
     bool whole;                 /* it is given all the same */
+    struct mapping_form *form;
     /* what the context was last set to */
     char *url, *tag;
     int64_t fetched;
@@ -228,10 +232,12 @@ static void set_context_at(struct adapter *a, const struct adapter_context *c)
     a->fetched = c->fetched;
 }
 
-/* Starts an operation on input, which is taken. */
+/* Starts an operation on input, which is taken; NULL is `event`, of which there are many. */
 static void start(struct adapter *a, const char *op, jv input)
 {
-    set_context(a, "op", jv_string(op));
+    if (op || a->op)
+        set_context(a, "op", op ? jv_string(op) : jv_null());
+    a->op = op;
     jq_start(a->jq, input, 0);
 }
 
@@ -280,19 +286,33 @@ static bool once(struct adapter *a, const char *op, jv input, struct buf *out, s
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
-/* The paths of `uses`: what a path expression names needs no record to be named. */
-static bool read_uses(struct adapter *a, struct error *e)
+/* The paths of `uses` and the like: what a path expression names needs no record to be named. */
+static bool read_uses(struct adapter *a, const char *which, enum value_use use, struct error *e)
 {
     struct error failed = {0};
     jv path = jv_invalid();
 
-    for (start(a, "uses", jv_null()); next(a, &path, &failed); jv_free(path))
-        value_parts_add(&a->uses, path, true);
+    for (start(a, which, jv_null()); next(a, &path, &failed); jv_free(path))
+        value_parts_add(&a->uses, path, use);
     if (!failed.text)
         return true;
-    error_set(e, CENTRAL_CONFIG, "%s: uses: %s", a->file, failed.text);
+    error_set(e, CENTRAL_CONFIG, "%s: %s: %s", a->file, which, failed.text);
     error_free(&failed);
     return false;
+}
+
+static bool read_form(struct adapter *a, struct error *e)
+{
+    struct error failed = {0};
+    jv form = jv_invalid();
+
+    start(a, "form", jv_null());
+    if (!next(a, &form, &failed))
+        error_set(e, CENTRAL_CONFIG, "%s: form: %s", a->file, failed.text ? failed.text : "gives nothing");
+    else if (!(a->form = mapping_form_read(form, &a->uses, e)))
+        error_prefix(e, "%s: form", a->file);
+    error_free(&failed);
+    return a->form;
 }
 
 /* What was read as plain data is what the program says, too: a later definition would be another one. */
@@ -344,7 +364,7 @@ static bool compile(struct adapter *a, struct error *e)
     if (!ok)
         return error_set(e, CENTRAL_CONFIG, "%s: %s", a->file,
                          a->messages.len ? buf_text(&a->messages) : "does not compile");
-    return read_uses(a, e);
+    return read_uses(a, "uses", VALUE_GIVEN, e) && read_uses(a, "uses_numbers", VALUE_NUMBER, e) && read_form(a, e);
 }
 
 bool adapter_compile(struct adapter *a, struct error *e)
@@ -358,6 +378,8 @@ bool adapter_compile(struct adapter *a, struct error *e)
     if (a->jq)
         jq_teardown(&a->jq);
     buf_clear(&a->messages);
+    mapping_form_free(a->form);
+    a->form = NULL;
     value_parts_free(&a->uses);
     return false;
 }
@@ -515,6 +537,7 @@ void adapter_close(struct adapter *a)
     if (a->jq)
         jq_teardown(&a->jq);
     mapping_region_free(a->geo, &a->region);
+    mapping_form_free(a->form);
     value_parts_free(&a->uses);
     value_record_free(&a->record);
     geo_close(a->geo);
@@ -718,12 +741,13 @@ bool adapter_events(struct adapter *a, struct json record, const struct adapter_
 
     if (!adapter_compile(a, e))
         return false;
+    const struct mapping mapping = {a->geo, &a->region, a->form, a->name};
     set_context_at(a, c);
     value_record_read(&a->record, record, &a->uses);
     jv parsed = value_parse_record(&a->record, a->whole);
-    for (start(a, "event", parsed); go_on && next(a, &result, &failed); results++) {
+    for (start(a, NULL, parsed); go_on && next(a, &result, &failed); results++) {
         buf_clear(&line);
-        switch (mapping_event(a->geo, &a->region, a->name, result, &a->record, &line, &failed)) {
+        switch (mapping_event(&mapping, result, &a->record, &line, &failed)) {
         case ADAPTER_EVENT:
             counts->events++;
             go_on = s->event(s->closure, line.data, line.len);
@@ -777,7 +801,8 @@ bool adapter_removed(struct adapter *a, const char *last, const char *reason, in
         error_free(&failed);
         return false;
     }
-    bool ok = mapping_event(a->geo, &everywhere, a->name, result, &no_record, line, e) == ADAPTER_EVENT;
+    const struct mapping mapping = {a->geo, &everywhere, NULL, a->name};
+    bool ok = mapping_event(&mapping, result, &no_record, line, e) == ADAPTER_EVENT;
     jv_free(result);
     return ok || error_prefix(e, "removed");
 }

@@ -106,12 +106,84 @@ static bool inside(struct geo *g, const struct mapping_region *r, const struct g
     return !has_state && !shape;
 }
 
+/* --- form ----------------------------------------------------------------------------------------------------------
+ */
+
+/* An event's members, and those of its geo; all borrowed. */
+struct members {
+    jv id, category, subject, time, expires, severity, geo, data, removes;
+};
+struct geo_members {
+    jv centroid, point, geometry, bbox, regions;
+};
+
+static void read_members(jv v, struct members *m)
+{
+    const struct value_member table[] = {{"id", &m->id},     {"category", &m->category}, {"subject", &m->subject},
+                                         {"time", &m->time}, {"expires", &m->expires},   {"severity", &m->severity},
+                                         {"geo", &m->geo},   {"data", &m->data},         {"removes", &m->removes}};
+
+    value_members(v, table, sizeof table / sizeof *table);
+}
+
+static void read_geo_members(jv v, struct geo_members *m)
+{
+    const struct value_member table[] = {{"centroid", &m->centroid},
+                                         {"point", &m->point},
+                                         {"geometry", &m->geometry},
+                                         {"bbox", &m->bbox},
+                                         {"regions", &m->regions}};
+
+    value_members(v, table, sizeof table / sizeof *table);
+}
+
+static void lay_under(jv *v, jv under)
+{
+    if (!jv_is_valid(*v))
+        *v = under;
+}
+
+struct mapping_form {
+    jv whole;
+    struct members members;
+    struct geo_members geo;
+    struct value_form *data; /* NULL */
+};
+
+struct mapping_form *mapping_form_read(jv form, struct value_part *parts, struct error *e)
+{
+    if (jv_get_kind(form) != JV_KIND_OBJECT) {
+        jv_free(form);
+        error_set(e, CENTRAL_CONFIG, "not an object");
+        return NULL;
+    }
+    struct mapping_form *f = mem_alloc(sizeof *f);
+    f->whole = form;
+    value_kept_paths(form, parts);
+    read_members(form, &f->members);
+    read_geo_members(f->members.geo, &f->geo);
+    if (jv_get_kind(f->members.data) == JV_KIND_OBJECT)
+        f->data = value_form_open(jv_copy(f->members.data), parts);
+    return f;
+}
+
+void mapping_form_free(struct mapping_form *f)
+{
+    if (!f)
+        return;
+    value_form_free(f->data);
+    jv_free(f->whole);
+    free(f);
+}
+
 /* --- one event -----------------------------------------------------------------------------------------------------
  */
 
 /* What is collected on the way; everything is freed at one exit. */
 struct work {
     struct geo *g;
+    struct mapping_form *form; /* NULL */
+    struct geo_members at;
     const struct value_record *record;
     struct event_parts parts;
     struct buf id, category, subject, geo, data, removes;
@@ -154,11 +226,17 @@ static bool put_rounded(jv token, struct buf *out)
     return true;
 }
 
-/* A string, a number, or an array of parts. */
-static bool read_id(jv v, struct buf *out)
+/* v, or what stands where it is kept; the caller frees. */
+static jv resolved(const struct work *w, jv v)
 {
-    if (jv_get_kind(v) != JV_KIND_ARRAY)
-        return text(v, out);
+    struct json kept;
+
+    return value_kept(v, w->record, &kept) ? value_parse(kept) : jv_copy(v);
+}
+
+/* Parts of an id. */
+static bool join(jv v, struct buf *out)
+{
     for (int i = 0, n = jv_array_length(jv_copy(v)); i < n; i++) {
         jv part = jv_array_get(jv_copy(v), i);
         if (i)
@@ -171,8 +249,18 @@ static bool read_id(jv v, struct buf *out)
     return true;
 }
 
+/* A string, a number, or an array of parts. */
+static bool read_id(const struct work *w, jv given, struct buf *out)
+{
+    jv v = resolved(w, given);
+    bool ok = jv_get_kind(v) == JV_KIND_ARRAY ? join(v, out) : text(v, out);
+
+    jv_free(v);
+    return ok;
+}
+
 /* A time, when v is no null: *there. */
-static bool time_of(jv v, bool *there, int64_t *out, const char *name, struct error *e)
+static bool read_time(jv v, bool *there, int64_t *out, const char *name, struct error *e)
 {
     *there = jv_is_valid(v) && jv_get_kind(v) != JV_KIND_NULL;
     if (!*there)
@@ -190,6 +278,15 @@ static bool time_of(jv v, bool *there, int64_t *out, const char *name, struct er
     error_set(e, CENTRAL_REJECTED, "%s: %.100s is no time", name, jv_string_value(dumped));
     jv_free(dumped);
     return false;
+}
+
+static bool time_of(const struct work *w, jv given, bool *there, int64_t *out, const char *name, struct error *e)
+{
+    jv v = resolved(w, given);
+    bool ok = read_time(v, there, out, name, e);
+
+    jv_free(v);
+    return ok;
 }
 
 /* Without all but letters, digits and blanks. */
@@ -358,6 +455,15 @@ static bool pair(jv v, double *lon, double *lat)
     return ok;
 }
 
+static bool point_of(const struct work *w, double *lon, double *lat)
+{
+    jv v = resolved(w, w->at.point);
+    bool ok = pair(v, lon, lat);
+
+    jv_free(v);
+    return ok;
+}
+
 static void put_numbers(struct buf *out, const double *numbers, size_t n)
 {
     json_begin(out, '[');
@@ -385,9 +491,6 @@ static bool four(jv v, double box[4])
 /* Writes geo (contract §2) and leaves the shape for the region. */
 static bool put_geo(struct work *w, jv geo, struct error *e)
 {
-    jv how, point, kept, corners;
-    const struct value_member table[] = {
-        {"centroid", &how}, {"point", &point}, {"geometry", &kept}, {"bbox", &corners}};
     struct buf geometry = {0};
     struct json shape_text = {0};
     double center[2], box[4];
@@ -395,10 +498,10 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
 
     if (jv_is_valid(geo) && jv_get_kind(geo) != JV_KIND_OBJECT && jv_get_kind(geo) != JV_KIND_NULL)
         return refuse(e, "geo: not an object");
-    value_members(geo, table, sizeof table / sizeof *table);
-    if (jv_is_valid(kept) && jv_get_kind(kept) != JV_KIND_NULL && (ok = value_put(&geometry, kept, w->record, e)))
+    if (jv_is_valid(w->at.geometry) && jv_get_kind(w->at.geometry) != JV_KIND_NULL &&
+        (ok = value_put(&geometry, w->at.geometry, w->record, e)))
         shape_text = (struct json){geometry.data, geometry.len};
-    if (ok && pair(point, &center[0], &center[1])) {
+    if (ok && point_of(w, &center[0], &center[1])) {
         has_center = has_box = true;
         box[0] = box[2] = center[0];
         box[1] = box[3] = center[1];
@@ -408,7 +511,8 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
         /* A geometry that cannot be read is passed on as upstream sent it; the record does not go with it. */
         struct geo_shape *shape = geo_read(w->g, shape_text, NULL);
         if (shape) {
-            enum geo_centroid rule = jv_get_kind(how) == JV_KIND_STRING && strcmp(jv_string_value(how), "vertices") == 0
+            enum geo_centroid rule = jv_get_kind(w->at.centroid) == JV_KIND_STRING &&
+                                             strcmp(jv_string_value(w->at.centroid), "vertices") == 0
                                          ? GEO_VERTEX_MEAN
                                          : GEO_AREA;
             geo_shape_free(w->g, w->shape);
@@ -417,7 +521,7 @@ static bool put_geo(struct work *w, jv geo, struct error *e)
             has_box = geo_bbox(w->g, shape, box);
         }
     }
-    has_box = four(corners, box) || has_box;
+    has_box = four(w->at.bbox, box) || has_box;
     if (ok) {
         json_begin(&w->geo, '{');
         json_put_name(&w->geo, "centroid");
@@ -471,48 +575,72 @@ static bool read_removes(struct work *w, jv removes, struct error *e)
     return true;
 }
 
+/* What the form has and result has not. */
+static void lay_form_under(struct work *w, struct members *m)
+{
+    const struct mapping_form *f = w->form;
+
+    lay_under(&m->id, f->members.id);
+    lay_under(&m->category, f->members.category);
+    lay_under(&m->subject, f->members.subject);
+    lay_under(&m->time, f->members.time);
+    lay_under(&m->expires, f->members.expires);
+    lay_under(&m->severity, f->members.severity);
+    lay_under(&w->at.centroid, f->geo.centroid);
+    lay_under(&w->at.point, f->geo.point);
+    lay_under(&w->at.geometry, f->geo.geometry);
+    lay_under(&w->at.bbox, f->geo.bbox);
+    lay_under(&w->at.regions, f->geo.regions);
+}
+
+static bool put_data(struct work *w, jv data, struct error *e)
+{
+    struct value_form *form = w->form ? w->form->data : NULL;
+
+    if (jv_get_kind(data) != JV_KIND_OBJECT && (jv_is_valid(data) || !form))
+        return refuse(e, "data: not an object");
+    return (form ? value_form_put(&w->data, form, data, w->record, e) : value_put(&w->data, data, w->record, e)) ||
+           error_prefix(e, "data");
+}
+
 static bool fill(struct work *w, jv result, struct error *e)
 {
     struct event_parts *p = &w->parts;
-    jv id, category, subject, time, expires, severity, geo, data, removes;
-    const struct value_member table[] = {{"id", &id},     {"category", &category}, {"subject", &subject},
-                                         {"time", &time}, {"expires", &expires},   {"severity", &severity},
-                                         {"geo", &geo},   {"data", &data},         {"removes", &removes}};
+    struct members m;
     bool there;
 
     if (jv_get_kind(result) != JV_KIND_OBJECT)
         return refuse(e, "event: not an object");
-    value_members(result, table, sizeof table / sizeof *table);
-    if (!read_id(id, &w->id) || !w->id.len)
+    read_members(result, &m);
+    read_geo_members(m.geo, &w->at);
+    if (w->form)
+        lay_form_under(w, &m);
+    if (!read_id(w, m.id, &w->id) || !w->id.len)
         return refuse(e, "id: missing");
     if (memchr(w->id.data, '\0', w->id.len))
         return refuse(e, "id: holds a NUL character");
     p->id = buf_text(&w->id);
     /* The regions come first: the subject may name them. */
-    if (!read_category(w, category, e) || !read_regions(w, value_get(geo, "regions"), e) ||
-        !read_subject(w, subject, e))
+    if (!read_category(w, m.category, e) || !read_regions(w, w->at.regions, e) || !read_subject(w, m.subject, e))
         return false;
-    if (!time_of(time, &there, &p->time, "time", e))
+    if (!time_of(w, m.time, &there, &p->time, "time", e))
         return false;
     if (!there)
         return refuse(e, "time: missing");
-    if (!time_of(expires, &p->has_expires, &p->expires, "expires", e) || !read_severity(severity, &p->severity, e) ||
-        !put_geo(w, geo, e) || !read_removes(w, removes, e))
-        return false;
-    if (jv_get_kind(data) != JV_KIND_OBJECT)
-        return refuse(e, "data: not an object");
-    return value_put(&w->data, data, w->record, e) || error_prefix(e, "data");
+    return time_of(w, m.expires, &p->has_expires, &p->expires, "expires", e) &&
+           read_severity(m.severity, &p->severity, e) && put_geo(w, m.geo, e) && read_removes(w, m.removes, e) &&
+           put_data(w, m.data, e);
 }
 
-enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
-                                   const struct value_record *record, struct buf *line, struct error *e)
+enum adapter_outcome mapping_event(const struct mapping *m, jv result, const struct value_record *record,
+                                   struct buf *line, struct error *e)
 {
-    struct work w = {.g = g, .record = record, .parts = {.adapter = adapter, .revision = 1}};
+    struct work w = {.g = m->geo, .form = m->form, .record = record, .parts = {.adapter = m->adapter, .revision = 1}};
     enum adapter_outcome outcome = ADAPTER_REJECTED;
     struct event checked;
 
     if (fill(&w, result, e)) {
-        if (inside(g, region, w.shape, w.regions, w.region_count)) {
+        if (inside(m->geo, m->region, w.shape, w.regions, w.region_count)) {
             w.parts.geo = (struct json){w.geo.data, w.geo.len};
             w.parts.data = (struct json){w.data.data, w.data.len};
             event_put(line, event_source(), &w.parts);
@@ -525,7 +653,7 @@ enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *r
     for (size_t i = 0; i < w.region_count; i++)
         free(w.regions[i]);
     free(w.regions);
-    geo_shape_free(g, w.shape);
+    geo_shape_free(m->geo, w.shape);
     buf_free(&w.id);
     buf_free(&w.category);
     buf_free(&w.subject);

@@ -132,20 +132,78 @@ void value_record_free(struct value_record *r)
     *r = (struct value_record){0};
 }
 
-static jv parse_part(const struct value_part *part)
+/* A number as it stands, or from a string; null for anything else. */
+static void put_number(struct buf *out, struct json v)
 {
-    if (part->whole || json_kind(part->at) != JSON_OBJECT)
+    struct buf text = {0};
+    struct json number;
+    char *end;
+
+    json_decode(v, &text);
+    if (json_kind(v) == JSON_NUMBER) {
+        json_put(out, v);
+    } else if (!text.len || strspn(text.data, "0123456789+-.eE") != text.len) {
+        json_put_null(out);
+    } else if (json_check(text.data, text.len, &number, NULL)) {
+        json_put(out, number);
+    } else {
+        /* What JSON does not know: +5, .5 */
+        double d = strtod(text.data, &end);
+        if (*end)
+            json_put_null(out);
+        else
+            json_put_double(out, d);
+    }
+    buf_free(&text);
+}
+
+/* A number as it stands, or one in a string; null for anything else. */
+static jv parse_number(struct json text)
+{
+    struct buf number = {0};
+    struct json made;
+    double d;
+
+    put_number(&number, text);
+    bool ok = json_check(number.data, number.len, &made, NULL) && json_double(made, &d);
+    buf_free(&number);
+    return ok ? jv_number(d) : jv_null();
+}
+
+static jv parse_part(const struct value_part *part, bool everything);
+
+/* All of an object, in which some is to be made a number. */
+static jv parse_whole(const struct value_part *part)
+{
+    struct json name, member;
+    jv v = jv_object();
+
+    for (struct json_iter i = json_walk(part->at); json_next(&i, &name, &member);) {
+        const struct value_part *known = part_named(part, name);
+        v = jv_object_set(v, parse_string(name), known ? parse_part(known, true) : value_parse(member));
+    }
+    return v;
+}
+
+static jv parse_part(const struct value_part *part, bool everything)
+{
+    if (part->number)
+        return parse_number(part->at);
+    everything = everything || part->whole;
+    if (json_kind(part->at) != JSON_OBJECT || (everything && !part->count))
         return value_parse(part->at);
+    if (everything)
+        return parse_whole(part);
     jv v = jv_object();
     for (size_t i = 0; i < part->count; i++)
         if (part->parts[i].given && json_exists(part->parts[i].at))
-            v = jv_object_set(v, jv_copy(part->parts[i].key), parse_part(&part->parts[i]));
+            v = jv_object_set(v, jv_copy(part->parts[i].key), parse_part(&part->parts[i], false));
     return v;
 }
 
 jv value_parse_record(const struct value_record *r, bool everything)
 {
-    return everything ? value_parse(r->whole) : parse_part(r->parts);
+    return parse_part(r->parts, everything);
 }
 
 /* True when the path ends here, or goes on where no name leads (an array): all that stands here is wanted. */
@@ -172,11 +230,12 @@ static struct value_part *part_at(const struct value_part *of, jv path, int at)
     return found;
 }
 
-static void add_path(struct value_part *to, jv path, int at, bool give)
+static void add_path(struct value_part *to, jv path, int at, enum value_use use)
 {
-    to->given = to->given || give;
+    to->given = to->given || use != VALUE_FOUND;
     if (ends(path, at)) {
-        to->whole = to->whole || give;
+        to->whole = to->whole || use == VALUE_GIVEN;
+        to->number = to->number || use == VALUE_NUMBER;
         return;
     }
     struct value_part *part = part_at(to, path, at);
@@ -188,13 +247,13 @@ static void add_path(struct value_part *to, jv path, int at, bool give)
         *part = (struct value_part){.name = mem_string(name), .len = strlen(name), .key = key};
         to->marks |= mark(part->name, part->len);
     }
-    add_path(part, path, at + 1, give);
+    add_path(part, path, at + 1, use);
 }
 
-void value_parts_add(struct value_part *root, jv path, bool give)
+void value_parts_add(struct value_part *root, jv path, enum value_use use)
 {
     if (jv_get_kind(path) == JV_KIND_ARRAY)
-        add_path(root, path, 0, give);
+        add_path(root, path, 0, use);
 }
 
 void value_parts_free(struct value_part *root)
@@ -439,31 +498,6 @@ static void add_members(struct changes *c, jv object, int how)
     }
 }
 
-/* A number as it stands, or from a string; null for anything else. */
-static void put_number(struct buf *out, struct json v)
-{
-    struct buf text = {0};
-    struct json number;
-    char *end;
-
-    json_decode(v, &text);
-    if (json_kind(v) == JSON_NUMBER) {
-        json_put(out, v);
-    } else if (!text.len || strspn(text.data, "0123456789+-.eE") != text.len) {
-        json_put_null(out);
-    } else if (json_check(text.data, text.len, &number, NULL)) {
-        json_put(out, number);
-    } else {
-        /* What JSON does not know: +5, .5 */
-        double d = strtod(text.data, &end);
-        if (*end)
-            json_put_null(out);
-        else
-            json_put_double(out, d);
-    }
-    buf_free(&text);
-}
-
 static struct change *change_of(const struct changes *changes, struct json name)
 {
     for (size_t i = 0; i < changes->count; i++)
@@ -498,12 +532,13 @@ static void put_member(struct buf *out, struct json name, struct json value, str
         json_put(out, value);
 }
 
-/* The kept object's members, renamed, without those that come anew. */
-static bool put_changed(struct buf *out, struct json kept, struct changes *changes, jv with,
-                        const struct value_record *record, struct error *e)
+/* The kept object's members, renamed, without those that come anew; the object stays open. */
+static void put_changed(struct buf *out, struct json kept, struct changes *changes)
 {
     struct json name, value;
 
+    for (size_t i = 0; i < changes->count; i++)
+        changes->at[i].met = false;
     json_begin(out, '{');
     for (struct json_iter i = json_walk(kept); json_next(&i, &name, &value);)
         put_member(out, name, value, changes);
@@ -513,35 +548,60 @@ static bool put_changed(struct buf *out, struct json kept, struct changes *chang
             continue;
         json_put_member_text(out, c->name, c->how == TEXT ? "" : NULL);
     }
-    if (jv_get_kind(with) == JV_KIND_OBJECT && !put_members(out, with, record, e))
-        return false;
-    json_end(out, '}');
+}
+
+/* Begins the object that is kept with changes. */
+static bool begin_kept(struct buf *out, struct json kept, struct changes *changes, struct error *e)
+{
+    if (json_kind(kept) != JSON_OBJECT)
+        return error_set(e, CENTRAL_REJECTED, "keep with changes: what stands there is not an object");
+    put_changed(out, kept, changes);
     return true;
 }
 
-static bool put_kept(struct buf *out, jv token, const struct value_record *record, struct error *e)
+/* What becomes of the members of a kept object. */
+static struct changes changes_of(jv with, jv rename, jv numbers, jv texts)
 {
-    jv path = {0}, rename = {0}, with = {0}, numbers = {0}, texts = {0};
-    const struct value_member table[] = {
-        {KEEP, &path}, {"rename", &rename}, {"with", &with}, {"numbers", &numbers}, {"texts", &texts}};
     struct changes changes = {0};
 
-    value_members(token, table, sizeof table / sizeof *table);
-    if (jv_get_kind(path) != JV_KIND_ARRAY)
-        return error_set(e, CENTRAL_REJECTED, "keep: not a path");
-    struct json kept = value_at(record, path);
     /* The first that names a member counts: what comes anew replaces whatever stood under its name. */
     add_members(&changes, with, DROP);
     add_members(&changes, rename, RENAME);
     add_names(&changes, numbers, NUMBER);
     add_names(&changes, texts, TEXT);
+    return changes;
+}
+
+struct token {
+    jv path, rename, with, numbers, texts; /* borrowed */
+};
+
+static struct token read_token(jv v)
+{
+    struct token t = {0};
+    const struct value_member table[] = {
+        {KEEP, &t.path}, {"rename", &t.rename}, {"with", &t.with}, {"numbers", &t.numbers}, {"texts", &t.texts}};
+
+    value_members(v, table, sizeof table / sizeof *table);
+    return t;
+}
+
+static bool put_kept(struct buf *out, jv token, const struct value_record *record, struct error *e)
+{
+    const struct token t = read_token(token);
+
+    if (jv_get_kind(t.path) != JV_KIND_ARRAY)
+        return error_set(e, CENTRAL_REJECTED, "keep: not a path");
+    struct json kept = value_at(record, t.path);
+    struct changes changes = changes_of(t.with, t.rename, t.numbers, t.texts);
     bool ok = true;
-    if (!changes.count)
+    if (!changes.count) {
         json_put(out, kept);
-    else if (json_kind(kept) == JSON_OBJECT)
-        ok = put_changed(out, kept, &changes, with, record, e);
-    else
-        ok = error_set(e, CENTRAL_REJECTED, "keep with changes: what stands there is not an object");
+    } else {
+        ok = begin_kept(out, kept, &changes, e) &&
+             (jv_get_kind(t.with) != JV_KIND_OBJECT || put_members(out, t.with, record, e));
+        json_end(out, '}');
+    }
     free(changes.at);
     return ok;
 }
@@ -597,4 +657,230 @@ bool value_put(struct buf *out, jv v, const struct value_record *record, struct 
     default:
         return error_set(e, CENTRAL_BUG, "not a value");
     }
+}
+
+bool value_kept(jv v, const struct value_record *record, struct json *at)
+{
+    if (jv_get_kind(v) != JV_KIND_OBJECT || jv_object_length(jv_copy(v)) != 1)
+        return false;
+    jv path = value_get(v, KEEP);
+    if (!jv_is_valid(path))
+        return false;
+    *at = value_at(record, path);
+    return true;
+}
+
+/* --- forms ---------------------------------------------------------------------------------------------------------
+ */
+
+/* True when something is kept anywhere in v; its paths go to parts, NULL. */
+static bool find_kept(jv v, struct value_part *parts)
+{
+    bool found = false;
+
+    if (jv_get_kind(v) == JV_KIND_ARRAY)
+        for (int i = 0, n = jv_array_length(jv_copy(v)); i < n; i++) {
+            jv element = jv_array_get(jv_copy(v), i);
+            found = find_kept(element, parts) || found;
+            jv_free(element);
+        }
+    if (jv_get_kind(v) != JV_KIND_OBJECT)
+        return found;
+    jv path = value_get(v, KEEP);
+    if (jv_is_valid(path) && parts)
+        value_parts_add(parts, path, VALUE_FOUND);
+    found = jv_is_valid(path);
+    for (int i = jv_object_iter(v); jv_object_iter_valid(v, i); i = jv_object_iter_next(v, i)) {
+        jv value = jv_object_iter_value(v, i);
+        found = find_kept(value, parts) || found;
+        jv_free(value);
+    }
+    return found;
+}
+
+void value_kept_paths(jv v, struct value_part *parts)
+{
+    find_kept(v, parts);
+}
+
+struct form_member {
+    jv key, value;
+    struct buf start; /* ,"name": and the value, if it is a constant */
+    bool constant;
+    const struct value_part *part; /* where the value stands, if it is kept as it is, ... */
+    long index;                    /* ... or in the array there; -1 */
+    jv over;                       /* instead; invalid: nothing is */
+};
+
+struct value_form {
+    jv object;
+    struct token token; /* invalid paths: nothing is kept */
+    struct changes changes;
+    struct form_member *members;
+    size_t count;
+};
+
+/* The part at a path of names, behind which may be an index; NULL for any other. */
+static const struct value_part *part_of(const struct value_part *parts, jv path, long *index)
+{
+    int count = jv_array_length(jv_copy(path));
+    jv last = count ? jv_array_get(jv_copy(path), count - 1) : jv_invalid();
+
+    *index = -1;
+    if (jv_get_kind(last) == JV_KIND_NUMBER && jv_number_value(last) >= 0) {
+        *index = (long)jv_number_value(last);
+        count--;
+    }
+    jv_free(last);
+    for (int at = 0; parts && at < count; at++)
+        parts = part_at(parts, path, at);
+    return parts;
+}
+
+static void add_form_member(struct value_form *f, jv key, jv value, const struct value_part *parts)
+{
+    f->members = mem_resize(f->members, (f->count + 1) * sizeof *f->members);
+    struct form_member *m = &f->members[f->count++];
+    jv path = value_get(value, KEEP);
+
+    *m = (struct form_member){.key = key, .value = value, .over = jv_invalid()};
+    buf_add_char(&m->start, ',');
+    put_name(&m->start, key);
+    if (jv_is_valid(path) && jv_object_length(jv_copy(value)) == 1) {
+        m->part = part_of(parts, path, &m->index);
+    } else if (!find_kept(value, NULL)) {
+        m->constant = value_put(&m->start, value, &(struct value_record){0}, NULL);
+    }
+}
+
+struct value_form *value_form_open(jv object, const struct value_part *parts)
+{
+    struct value_form *f = mem_alloc(sizeof *f);
+
+    f->object = object;
+    f->token = read_token(object);
+    if (jv_is_valid(f->token.path))
+        f->changes = changes_of(f->token.with, f->token.rename, f->token.numbers, f->token.texts);
+    jv members = jv_is_valid(f->token.path) ? f->token.with : object;
+    if (jv_get_kind(members) == JV_KIND_OBJECT)
+        for (int i = jv_object_iter(members); jv_object_iter_valid(members, i); i = jv_object_iter_next(members, i))
+            add_form_member(f, jv_object_iter_key(members, i), jv_object_iter_value(members, i), parts);
+    return f;
+}
+
+void value_form_free(struct value_form *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->count; i++) {
+        jv_free(f->members[i].key);
+        jv_free(f->members[i].value);
+        buf_free(&f->members[i].start);
+    }
+    free(f->members);
+    free(f->changes.at);
+    jv_free(f->object);
+    free(f);
+}
+
+/* Lays the members of over into their places; false when there is one without. */
+static bool lay_over(struct value_form *f, jv over)
+{
+    bool all = true;
+
+    for (int i = jv_object_iter(over); jv_object_iter_valid(over, i); i = jv_object_iter_next(over, i)) {
+        jv key = jv_object_iter_key(over, i);
+        size_t m = 0;
+        while (m < f->count && strcmp(jv_string_value(f->members[m].key), jv_string_value(key)) != 0)
+            m++;
+        if (m < f->count)
+            f->members[m].over = jv_object_iter_value(over, i);
+        else
+            all = false;
+        jv_free(key);
+    }
+    return all;
+}
+
+static bool put_form_member(struct buf *out, struct form_member *m, const struct value_record *record, struct error *e)
+{
+    const size_t comma = out->data[out->len - 1] == '{';
+
+    if (jv_is_valid(m->over)) {
+        if (!comma)
+            buf_add_char(out, ',');
+        put_name(out, m->key);
+        return value_put(out, m->over, record, e);
+    }
+    buf_add(out, m->start.data + comma, m->start.len - comma);
+    if (m->part)
+        json_put(out, m->index < 0 ? m->part->at : json_at(m->part->at, m->index));
+    return m->part || m->constant || value_put(out, m->value, record, e);
+}
+
+static bool put_form_members(struct buf *out, struct value_form *f, const struct value_record *record, struct error *e)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < f->count; i++)
+        ok = put_form_member(out, &f->members[i], record, e);
+    return ok;
+}
+
+/* Those of over that had no place. */
+static bool put_others(struct buf *out, struct value_form *f, jv over, const struct value_record *record,
+                       struct error *e)
+{
+    bool ok = true;
+
+    for (int i = jv_object_iter(over); ok && jv_object_iter_valid(over, i); i = jv_object_iter_next(over, i)) {
+        jv key = jv_object_iter_key(over, i);
+        size_t m = 0;
+        while (m < f->count && strcmp(jv_string_value(f->members[m].key), jv_string_value(key)) != 0)
+            m++;
+        if (m == f->count) {
+            jv value = jv_object_iter_value(over, i);
+            json_put_name(out, jv_string_value(key));
+            ok = value_put(out, value, record, e);
+            jv_free(value);
+        }
+        jv_free(key);
+    }
+    return ok;
+}
+
+/* A kept object to which members come that it does not know beforehand. */
+static bool put_anew(struct buf *out, const struct value_form *f, jv over, const struct value_record *record,
+                     struct error *e)
+{
+    jv with = jv_get_kind(f->token.with) == JV_KIND_OBJECT ? jv_copy(f->token.with) : jv_object();
+    jv token = jv_object_set(jv_copy(f->object), jv_string("with"), jv_object_merge(with, jv_copy(over)));
+    bool ok = put_kept(out, token, record, e);
+
+    jv_free(token);
+    return ok;
+}
+
+bool value_form_put(struct buf *out, struct value_form *f, jv over, const struct value_record *record, struct error *e)
+{
+    const bool kept = jv_is_valid(f->token.path), all = jv_get_kind(over) != JV_KIND_OBJECT || lay_over(f, over);
+    bool ok = true;
+
+    if (kept && !all) {
+        ok = put_anew(out, f, over, record, e);
+    } else if (kept && !f->changes.count) {
+        json_put(out, value_at(record, f->token.path));
+    } else {
+        if (kept)
+            ok = begin_kept(out, value_at(record, f->token.path), &f->changes, e);
+        else
+            json_begin(out, '{');
+        ok = ok && put_form_members(out, f, record, e) && (all || put_others(out, f, over, record, e));
+        json_end(out, '}');
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        jv_free(f->members[i].over);
+        f->members[i].over = jv_invalid();
+    }
+    return ok;
 }

@@ -39,7 +39,7 @@ exits 1 'a ? in an adapter' central-adapter check mine/volcano.jq
 like "$(cat out)" 'line [0-9]+: \? hides errors' 'is told with its line'
 # What uses does not name, event does not see, and the check tells.
 mkdir -p unseen/usgs_quake.cases
-sed 's/, .properties.mag,/,/' "$top/lib/adapters/usgs_quake.jq" >unseen/usgs_quake.jq
+sed 's/, .properties.mag;/;/' "$top/lib/adapters/usgs_quake.jq" >unseen/usgs_quake.jq
 cp -rL "$top/tests/adapters/usgs_quake/sample" unseen/usgs_quake.cases
 exits 1 'an event that looks at more than it uses' central-adapter check --regen unseen/usgs_quake.jq
 like "$(cat out)" 'uses does not name all that event looks at' '... is told'

@@ -13,6 +13,10 @@
  * - data: object; needed
  * - removes: {id, revision}: this event is the removal of that one
  *
+ * What is the same for every record of a source, constants and kept parts, may be said once, as the source's form: an
+ * object of the same members, in whose place, or beside which, stands what `event` yields; of geo and data member by
+ * member. id, time, expires and geo.point may be kept, too.
+ *
  * A token may be {"central:letters": text} (its letters, digits and blanks) or {"central:region": ...} (those of the
  * primary region): letters and region of central.jq. */
 #ifndef CENTRAL_MAPPING_H
@@ -34,8 +38,22 @@ bool mapping_region_read(struct geo *g, struct json region, struct mapping_regio
 bool mapping_region_box(struct geo *g, const struct mapping_region *r, double box[4]);
 void mapping_region_free(struct geo *g, struct mapping_region *r);
 
+struct mapping_form;
+/* Takes form; adds what is kept in it to parts, which live longer and are not added to afterwards. NULL with e
+ * (CENTRAL_CONFIG) when it is no object. */
+struct mapping_form *mapping_form_read(jv form, struct value_part *parts, struct error *e);
+/* NULL is fine. */
+void mapping_form_free(struct mapping_form *f);
+
+/* What all events of a source have in common. */
+struct mapping {
+    struct geo *geo;
+    const struct mapping_region *region;
+    struct mapping_form *form; /* NULL: none */
+    const char *adapter;
+};
 /* Appends the canonical line for result (borrowed), which `event` yielded for record. ADAPTER_REJECTED sets e. */
-enum adapter_outcome mapping_event(struct geo *g, const struct mapping_region *region, const char *adapter, jv result,
-                                   const struct value_record *record, struct buf *line, struct error *e);
+enum adapter_outcome mapping_event(const struct mapping *m, jv result, const struct value_record *record,
+                                   struct buf *line, struct error *e);
 
 #endif

@@ -17,17 +17,22 @@
 struct value_part {
     char *name;
     size_t len;
-    jv key;     /* name, as libjq has it */
-    bool given; /* some of it is for `event`, ... */
-    bool whole; /* ... all of it */
+    jv key;      /* name, as libjq has it */
+    bool given;  /* some of it is for `event`, ... */
+    bool whole;  /* ... all of it */
+    bool number; /* ... as a number */
     struct value_part *parts;
     size_t count;
     uint64_t marks; /* of the parts' names: most other names have none of these */
     struct json at; /* in the record at hand */
 };
-/* Adds what stands at a path as jq's path() gives it (borrowed), to be given to `event` or only to be found. What goes
- * on in an array is wanted with the array. */
-void value_parts_add(struct value_part *root, jv path, bool give);
+enum value_use {
+    VALUE_FOUND,  /* to be kept */
+    VALUE_GIVEN,  /* to `event` */
+    VALUE_NUMBER, /* to `event`: a number, also from a string; null for anything else */
+};
+/* Adds what stands at a path as jq's path() gives it (borrowed). What goes on in an array is wanted with the array. */
+void value_parts_add(struct value_part *root, jv path, enum value_use use);
 void value_parts_free(struct value_part *root);
 
 /* Checked text as a value; the caller frees it with jv_free. */
@@ -73,6 +78,21 @@ void value_cursor_free(struct value_cursor *c);
  *     {..., "texts": [NAME, ...]}                   members that are null or absent as ""
  * stands, the record's bytes are copied. False (CENTRAL_REJECTED) when a path is none, or changes meet no object. */
 bool value_put(struct buf *out, jv v, const struct value_record *record, struct error *e);
+/* True when v is {"central:keep": PATH}, without changes: *at is what stands there, "not there" when nothing does. */
+bool value_kept(jv v, const struct value_record *record, struct json *at);
+/* Adds the paths of all that is kept anywhere in v, to be found. */
+void value_kept_paths(jv v, struct value_part *parts);
+
+/* An object that every record has, of constants and of what is kept, or one that is kept with changes: what can be made
+ * ready is made ready once. */
+struct value_form;
+/* Takes object. parts has the paths of all that is kept in it, no others are added afterwards, and it lives longer. */
+struct value_form *value_form_open(jv object, const struct value_part *parts);
+/* NULL is fine. */
+void value_form_free(struct value_form *f);
+/* Appends it for the record, with the members of over (borrowed; an object or invalid) in the place of its own or
+ * behind them. */
+bool value_form_put(struct buf *out, struct value_form *f, jv over, const struct value_record *record, struct error *e);
 /* A member of an object, borrowed in both directions: the caller must not free it. Invalid when absent. */
 jv value_get(jv object, const char *name);
 /* Several of them in one pass. */

@@ -11,8 +11,14 @@ def removed: empty;
 def follow: empty;
 
 # What `event` looks at of a record, as paths: the rest is not given to it, only kept. All of it, if an adapter does not say.
-# central-adapter check runs every case both ways.
+# central-adapter check runs every case both ways. uses_numbers: the same, of members that are given as numbers, also where a
+# string holds one, and as null where there is none.
 def uses: .;
+def uses_numbers: empty;
+
+# What of an event is the same for every record: constants, and what is kept of it. What `event` yields comes in its place or
+# beside it; of data and geo member by member. It sees no record.
+def form: {};
 
 # The bytes upstream sent at this path of the record, untouched: numbers keep their digits. An object can be changed on the
 # way: keep(.properties; {depth: 10}) adds members or puts them in the place of its own. A third argument, or behind it

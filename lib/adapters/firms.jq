@@ -31,32 +31,34 @@ def items:
   if (.header | any(. == "latitude")) and (.header | any(. == "acq_time")) then .rows[]
   else error("not the CSV of FIRMS: \(.header | join(",") | .[:100])") end;
 
-def uses: .latitude, .longitude, .acq_date, .acq_time, .confidence;
+def uses: .acq_date, .acq_time, .confidence;
+def uses_numbers: .latitude, .longitude;
+def form: {
+  data: (keep(.; {confidence: null, confidence_raw: null})
+         | numbers(["latitude", "longitude", "bright_ti4", "bright_ti5", "scan", "track", "frp"])
+         | texts(["acq_date", "acq_time", "satellite", "instrument", "version", "daynight"]))
+};
 
 # "0035", "00:35" or "35".
 def clock:
   if length == 4 and (contains(":") | not) then .
   else split(":") | add // "" | if length < 4 then "0000"[length:] + . else . end end;
-# A word or its letter; what is in capitals is rare.
+# A word or its letter as word, letter and severity; what is in capitals is rare.
 def confidence:
-  {l: "low", low: "low", n: "nominal", nominal: "nominal", h: "high", high: "high"} as $words
-  | $words[.] // $words[ascii_downcase] // "nominal";
-def confidence_letter:
-  {l: "l", low: "l", n: "n", nominal: "n", h: "h", high: "h"} as $letters
-  | $letters[.] // (ascii_downcase | $letters[.] // .);
+  {l: ["low", "l", 1], low: ["low", "l", 1], n: ["nominal", "n", 2], nominal: ["nominal", "n", 2], h: ["high", "h", 3],
+   high: ["high", "h", 3]} as $known
+  | $known[.] // (ascii_downcase | $known[.] // ["nominal", ., 2]);
 
 def event:
-  (.latitude | number) as $lat | (.longitude | number) as $lon
+  .latitude as $lat | .longitude as $lon
   | (if $lat == null or $lon == null then error("no coordinates") else .acq_time // "" | clock end) as $clock
-  | (.confidence // "") as $given | ($given | confidence) as $confidence
+  | (.confidence // "" | confidence) as $confidence
   | tag.satellite as $satellite
   | {
       id: [$satellite, .acq_date, $clock, ($lat | rounded(3)), ($lon | rounded(3))],
-      category: ["fire", "hotspot", ($satellite | rtrimstr("_NRT")), $confidence],
+      category: ["fire", "hotspot", ($satellite | rtrimstr("_NRT")), $confidence[0]],
       time: (.acq_date + "T" + $clock[:2] + ":" + $clock[2:4] + "Z"),
-      severity: {high: 3, nominal: 2, low: 1}[$confidence],
+      severity: $confidence[2],
       geo: {point: [$lon, $lat]},
-      data: (keep(.; {confidence: $confidence, confidence_raw: ($given | confidence_letter)})
-             | numbers(["latitude", "longitude", "bright_ti4", "bright_ti5", "scan", "track", "frp"])
-             | texts(["acq_date", "acq_time", "satellite", "instrument", "version", "daynight"]))
+      data: {confidence: $confidence[0], confidence_raw: $confidence[1]}
     };

@@ -26,22 +26,23 @@ def requests: {
 def items:
   if (.features | type) == "array" then .features[] else error("no array of features in the answer") end;
 
+# The same for every quake, so jq has it from the start.
 def tier:
-  if . < 3 then ["minor", 0] elif . < 4 then ["light", 1] elif . < 5 then ["moderate", 2] elif . < 6 then ["strong", 3]
-  elif . < 7 then ["major", 4] else ["great", 4] end;
+  if . < 3 then {category: "quake.event.minor", severity: 0} elif . < 4 then {category: "quake.event.light", severity: 1}
+  elif . < 5 then {category: "quake.event.moderate", severity: 2} elif . < 6 then {category: "quake.event.strong", severity: 3}
+  elif . < 7 then {category: "quake.event.major", severity: 4} else {category: "quake.event.great", severity: 4} end;
 
-def uses: .id, .geometry.coordinates, .properties.mag, .properties.time;
+def uses: .geometry.coordinates, .properties.mag;
+def form: {
+  id: keep(.id),
+  time: keep(.properties.time),
+  geo: {point: keep(.geometry.coordinates)},
+  data: keep(.properties;
+             {longitude: keep(.geometry.coordinates[0]), latitude: keep(.geometry.coordinates[1]), depth: keep(.geometry.coordinates[2])};
+             {mag: "magnitude", time: "time_ms", updated: "updated_ms"})
+};
 
 def event:
-  .geometry.coordinates as $at | .properties as $p
-  | select($p.mag != null and ($at | length) >= 2)
-  | ($p.mag | if type == "number" then tier else error("magnitude is no number") end) as $tier
-  | {
-      id,
-      category: ("quake.event." + $tier[0]),
-      time: $p.time,
-      severity: $tier[1],
-      geo: {point: $at},
-      data: keep(.properties; {longitude: $at[0], latitude: $at[1], depth: $at[2]};
-                 {mag: "magnitude", time: "time_ms", updated: "updated_ms"})
-    };
+  .properties.mag as $mag
+  | select($mag != null and (.geometry.coordinates | length) >= 2)
+  | $mag | if type == "number" then tier else error("magnitude is no number") end;

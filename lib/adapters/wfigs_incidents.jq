@@ -17,32 +17,40 @@ def items: features;
 def uses:
   .geometry.coordinates,
   (.properties
-   | .IrwinID, .IncidentName, .IncidentTypeCategory, .DailyAcres, .IncidentSize, .PercentContained, .FireDiscoveryDateTime,
-     .ModifiedOnDateTime, .ModifiedOnDateTime_dt, .POOState, .POOCounty);
+   | .IrwinID, .IncidentTypeCategory, .DailyAcres, .IncidentSize, .ModifiedOnDateTime, .ModifiedOnDateTime_dt, .POOState, .POOCounty);
+def form: {
+  id: keep(.properties.IrwinID),
+  time: keep(.properties.FireDiscoveryDateTime),
+  geo: {point: keep(.geometry.coordinates)},
+  data: {
+    IrwinID: keep(.properties.IrwinID), IncidentName: keep(.properties.IncidentName),
+    IncidentTypeCategory: null, IncidentTypeCategory_raw: keep(.properties.IncidentTypeCategory),
+    DailyAcres: null, PercentContained: keep(.properties.PercentContained),
+    FireDiscoveryDateTime: keep(.properties.FireDiscoveryDateTime), ModifiedOnDateTime: null,
+    POOState: null, POOState_raw: keep(.properties.POOState), POOCounty: keep(.properties.POOCounty),
+    latitude: keep(.geometry.coordinates[1]), longitude: keep(.geometry.coordinates[0]),
+    raw: keep(.properties)
+  }
+};
+
+# A geometry that is no point: its first position.
+def elsewhere:
+  (.geometry // {} | [first_position][0]) as $at | {geo: {point: $at}, data: {latitude: $at[1], longitude: $at[0]}};
 
 def event:
-  .properties as $p
-  | ($p.IrwinID | filled // error("no IrwinID")) as $id
+  . as $record | .properties as $p
+  | (if ($p.IrwinID | filled) == null then error("no IrwinID") else $p.IncidentTypeCategory | fire_type end) as $type
   | ($p.POOState | fire_state) as $state
   | ($p.POOCounty | filled) as $county
   | ($p.DailyAcres // $p.IncidentSize) as $acres
-  | (.geometry // {} | [first_position][0]) as $at
   | {
-      id: $id,
-      category: "fire.incident.\($p.IncidentTypeCategory | fire_type)",
+      category: ("fire.incident." + $type),
       subject: fire_subject("incident"; $state; $county),
-      time: $p.FireDiscoveryDateTime,
       severity: ($acres | number | fire_severity),
-      geo: {point: $at, regions: fire_regions($state; $county)},
-      data: {
-        IrwinID: $id, IncidentName: $p.IncidentName,
-        IncidentTypeCategory: ($p.IncidentTypeCategory | fire_type), IncidentTypeCategory_raw: $p.IncidentTypeCategory,
-        DailyAcres: $acres, PercentContained: $p.PercentContained,
-        FireDiscoveryDateTime: $p.FireDiscoveryDateTime, ModifiedOnDateTime: ($p.ModifiedOnDateTime // $p.ModifiedOnDateTime_dt),
-        POOState: $state, POOState_raw: $p.POOState, POOCounty: $p.POOCounty,
-        latitude: $at[1], longitude: $at[0],
-        raw: keep(.properties)
-      }
-    };
+      geo: {regions: fire_regions($state; $county)},
+      data: {IncidentTypeCategory: $type, DailyAcres: $acres, ModifiedOnDateTime: ($p.ModifiedOnDateTime // $p.ModifiedOnDateTime_dt),
+             POOState: $state}
+    }
+  | if $record | .geometry.coordinates | length >= 2 and (.[0] | type) != "array" then . else . * ($record | elsewhere) end;
 
 def removed: fire_removed("incident");

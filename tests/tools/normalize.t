@@ -69,6 +69,47 @@ echo 'def about: {name: "broken"}; def event: no_such_function;' >broken.jq
 exits 78 'an adapter that does not compile' central-normalize -f broken.jq <raw
 like "$(cat err)" 'no_such_function/0 is not defined' '... says why'
 
+# A form: what stands in it for every record, and what `event` lays over it.
+cat >form.jq <<'J'
+def about: {name: "form", title: "t", every: 60, kind: "window", settings: {}};
+def requests: {};
+def uses: .p.size, .p.word;
+def uses_numbers: .p.text;
+def form: {
+  id: keep(.id), category: "a.b", severity: 1, time: keep(.p.time), expires: keep(.p.until),
+  geo: {point: keep(.at), regions: ["US-ID"]},
+  data: {first: 1, size: null, x: keep(.at[0]), last: keep(.at[-1]), deep: {kept: keep(.p.list)}, gone: keep(.p.gone), all: keep(.p; {new: keep(.id)})}
+};
+def event: if .p.word == "kept" then {data: {size: .p.size, text: .p.text}}
+  elif .p.word == "else" then {id: [1, "x"], category: "c", severity: 3, expires: null, geo: {regions: []}, data: {first: [], other: keep(.at)}}
+  elif .p.word == "number" then {data: 3} else {id: null} end;
+J
+form() { jq -nc --argjson p "$1" '{specversion: "1.0", id: "r", source: "s", type: "central.raw.v1", time: "2026-05-17T20:08:00+00:00", datacontenttype: "application/json",
+    centraladapter: "form", data: {id: "i", at: [10, 20.5, 3], p: $p}}' | sed 's/20\.5/20.50/' | central-normalize -f form.jq 2>/dev/null; }
+form '{"word": "kept", "size": 2, "text": "5", "time": 1779048480000, "until": "2026-05-18T00:00:00Z", "list": [1, {}]}' >out
+is "$(jq -c '[.id, .centralcategory, .centralseverity, .data.time, .data.expires, .data.geo.centroid, .data.geo.primary_region]' out)" \
+    '["i","a.b",1,"2026-05-17T20:08:00Z","2026-05-18T00:00:00Z",[10,20.5],"US-ID"]' 'a form holds for every record'
+like "$(cat out)" '"data":\{"first":1,"size":2,"x":10,"last":3,"deep":\{"kept":\[1,\{\}\]\},"gone":null,"all":\{"word":"kept","size":2,"text":"5".*,"new":"i"\},"text":5\}\}\}$' \
+    '... with what event says in its place, and behind'
+form '{"word": "else", "time": 0}' >out
+is "$(jq -c '[.id, .centralcategory, .centralseverity, .data.expires, .data.geo.centroid, .data.geo.regions, .data.data.first]' out)" \
+    '["1:x","c",3,null,[10,20.5],[],[]]' '... member by member'
+like "$(cat out)" '"other":\[10,20.50,3\]' '... and keep in what event says'
+is "$(form '{"word": "number", "time": 0}' | jq -r .data.reason)" 'data: not an object' 'data that is none is refused'
+is "$(form '{"word": "", "time": 0}' | jq -r .data.reason)" 'id: missing' 'null in its place counts'
+is "$(form '{"word": "kept"}' | jq -r .data.reason)" 'time: missing' 'what is kept and is not there is null'
+sed -i 's/^  data: {first.*/  data: keep(.p; {size: null}; {time: "when"}) | texts(["word", "none"])/' form.jq
+is "$(form '{"word": "kept", "size": 2, "text": "x", "time": 5, "new": 6}' | jq -c .data.data)" \
+    '{"word":"kept","when":5,"new":6,"none":"","size":2,"text":null}' 'a form that keeps an object with changes, and a member that it does not know'
+sed -i 's/, text: .p.text//' form.jq
+is "$(form '{"word": "kept", "size": 2, "text": "x", "time": 5, "new": 6}' | jq -c .data.data)" \
+    '{"word":"kept","text":"x","when":5,"new":6,"none":"","size":2}' '... and one with those it knows'
+sed -i 's/data: keep(.p;/data: keep(.at;/' form.jq
+is "$(form '{"word": "kept", "time": 5}' | jq -r .data.reason)" 'data: keep with changes: what stands there is not an object' '... which must be an object'
+sed -i 's/^def form: {/def form: 3, {/' form.jq
+exits 78 'a form that is no object' central-normalize -f form.jq <raw
+like "$(cat err)" 'form.jq: form: not an object' '... says so'
+
 # An idle pipe has no latency: the first event is out while the input stays open.
 mkfifo in
 central-normalize <in >slow &
