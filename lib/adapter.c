@@ -26,6 +26,7 @@ static const char dispatch[] =
     "elif $c.op == \"values\" then items\n"
     "elif $c.op == \"uses\" then path(uses)\n"
     "elif $c.op == \"uses_numbers\" then path(uses_numbers)\n"
+    "elif $c.op == \"uses_filled\" then path(uses_filled)\n"
     "elif $c.op == \"form\" then form\n"
     "elif $c.op == \"about\" then about\n"
     "elif $c.op == \"requests\" then [requests | if type == \"array\" then .[] else . end]\n"
@@ -364,7 +365,8 @@ static bool compile(struct adapter *a, struct error *e)
     if (!ok)
         return error_set(e, CENTRAL_CONFIG, "%s: %s", a->file,
                          a->messages.len ? buf_text(&a->messages) : "does not compile");
-    return read_uses(a, "uses", VALUE_GIVEN, e) && read_uses(a, "uses_numbers", VALUE_NUMBER, e) && read_form(a, e);
+    return read_uses(a, "uses", VALUE_GIVEN, e) && read_uses(a, "uses_numbers", VALUE_NUMBER, e) &&
+           read_uses(a, "uses_filled", VALUE_FILLED, e) && read_form(a, e);
 }
 
 bool adapter_compile(struct adapter *a, struct error *e)

@@ -280,9 +280,27 @@ static bool read_time(jv v, bool *there, int64_t *out, const char *name, struct 
     return false;
 }
 
+/* [date, time of day as four digits] as one text, UTC; any other value stays. Takes v. */
+static jv join_time(jv v)
+{
+    if (jv_get_kind(v) != JV_KIND_ARRAY || jv_array_length(jv_copy(v)) != 2)
+        return v;
+    struct buf joined = {0}, clock = {0};
+    jv date = jv_array_get(jv_copy(v), 0), day = jv_array_get(v, 1);
+    text(date, &joined);
+    text(day, &clock);
+    buf_add_format(&joined, "T%.2s:%.2sZ", buf_text(&clock), clock.len > 2 ? clock.data + 2 : "");
+    jv_free(date);
+    jv_free(day);
+    v = jv_string(buf_text(&joined));
+    buf_free(&joined);
+    buf_free(&clock);
+    return v;
+}
+
 static bool time_of(const struct work *w, jv given, bool *there, int64_t *out, const char *name, struct error *e)
 {
-    jv v = resolved(w, given);
+    jv v = join_time(resolved(w, given));
     bool ok = read_time(v, there, out, name, e);
 
     jv_free(v);

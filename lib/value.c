@@ -170,6 +170,22 @@ static jv parse_number(struct json text)
     return ok ? jv_number(d) : jv_null();
 }
 
+static bool empty(struct json text)
+{
+    struct json_iter i = json_walk(text);
+    struct json first;
+
+    switch (json_kind(text)) {
+    case JSON_STRING:
+        return text.len == 2;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return !json_next(&i, NULL, &first);
+    default:
+        return false;
+    }
+}
+
 static jv parse_part(const struct value_part *part, bool everything);
 
 /* All of an object, in which some is to be made a number. */
@@ -189,6 +205,8 @@ static jv parse_part(const struct value_part *part, bool everything)
 {
     if (part->number)
         return parse_number(part->at);
+    if (part->filled && empty(part->at))
+        return jv_null();
     everything = everything || part->whole;
     if (json_kind(part->at) != JSON_OBJECT || (everything && !part->count))
         return value_parse(part->at);
@@ -234,7 +252,8 @@ static void add_path(struct value_part *to, jv path, int at, enum value_use use)
 {
     to->given = to->given || use != VALUE_FOUND;
     if (ends(path, at)) {
-        to->whole = to->whole || use == VALUE_GIVEN;
+        to->whole = to->whole || use == VALUE_GIVEN || use == VALUE_FILLED;
+        to->filled = to->filled || use == VALUE_FILLED;
         to->number = to->number || use == VALUE_NUMBER;
         return;
     }

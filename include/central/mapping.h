@@ -6,7 +6,8 @@
  * - id: string, or an array of parts (strings, numbers, rounded(n)) to be joined by colons; needed
  * - category: string of tokens, or an array of tokens, each reduced to [a-z0-9_-]; needed
  * - subject: array of tokens behind "central.", or a finished string; without it "central." + category
- * - time: string that clock_parse reads, or a number: milliseconds since 1970; needed. expires: the same, or null
+ * - time: string that clock_parse reads, a number: milliseconds since 1970, or [date, "HHMM"] in UTC; needed. expires:
+ *   the same, or null
  * - severity: number, cut to 0 ... 4, or null
  * - geo: {point: [lon, lat]}, {geometry: GeoJSON, centroid: "vertices" | "area"}, {bbox: [...]}, {regions: names,
  * arrays of parts, or {same, ugc}: codes (region.h)}; all optional

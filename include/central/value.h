@@ -21,6 +21,7 @@ struct value_part {
     bool given;  /* some of it is for `event`, ... */
     bool whole;  /* ... all of it */
     bool number; /* ... as a number */
+    bool filled; /* ... or nothing */
     struct value_part *parts;
     size_t count;
     uint64_t marks; /* of the parts' names: most other names have none of these */
@@ -30,6 +31,7 @@ enum value_use {
     VALUE_FOUND,  /* to be kept */
     VALUE_GIVEN,  /* to `event` */
     VALUE_NUMBER, /* to `event`: a number, also from a string; null for anything else */
+    VALUE_FILLED, /* to `event`: null for an empty string, array or object */
 };
 /* Adds what stands at a path as jq's path() gives it (borrowed). What goes on in an array is wanted with the array. */
 void value_parts_add(struct value_part *root, jv path, enum value_use use);

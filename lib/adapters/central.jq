@@ -12,9 +12,10 @@ def follow: empty;
 
 # What `event` looks at of a record, as paths: the rest is not given to it, only kept. All of it, if an adapter does not say.
 # central-adapter check runs every case both ways. uses_numbers: the same, of members that are given as numbers, also where a
-# string holds one, and as null where there is none.
+# string holds one, and as null where there is none; uses_filled: of members that are given as null when they say nothing.
 def uses: .;
 def uses_numbers: empty;
+def uses_filled: empty;
 
 # What of an event is the same for every record: constants, and what is kept of it. What `event` yields comes in its place or
 # beside it; of data and geo member by member. It sees no record.
@@ -115,15 +116,19 @@ def first_position:
 
 # Fires of the National Interagency Fire Center: incidents and perimeters share places, types and sizes.
 def fire_type:
-  {WF: "wildfire", RX: "prescribed_fire", CX: "complex", FA: "false_alarm"}[. // ""] // (. // "unknown" | word);
-def fire_severity: if . == null or . <= 0 then 0 elif . < 10 then 1 elif . < 100 then 2 elif . < 1000 then 3 else 4 end;
-def fire_state: filled | if . == null then null elif startswith("US-") then .[3:] else . end;
+  if . == "WF" then "wildfire" elif . == "RX" then "prescribed_fire"
+  else {CX: "complex", FA: "false_alarm"}[. // ""] // (. // "unknown" | word) end;
+def fire_severity:
+  if . < 10 then (if . == null or . <= 0 then 0 else 1 end) elif . < 100 then 2 elif . < 1000 then 3 else 4 end;
+def fire_state: ltrimstr("US-");
 def fire_regions($state; $county):
-  if $state == null then []
-  elif $county == null then ["US-" + $state]
-  else [["US", $state, $county]] end;
-def fire_subject($kind; $state; $county): ["fire", $kind] + (
-  if $state == null then ["unknown"] elif $county == null then [$state] else [$state, $county] end);
+  if $county != null and $state != null then [["US", $state, $county]]
+  elif $state == null then []
+  else ["US-" + $state] end;
+def fire_subject($kind; $state; $county):
+  if $county != null and $state != null then ["fire", $kind, $state, $county]
+  elif $state == null then ["fire", $kind, "unknown"]
+  else ["fire", $kind, $state] end;
 def fire_removed($kind):
   .last as $last
   | {

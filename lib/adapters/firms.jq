@@ -41,8 +41,8 @@ def form: {
 
 # "0035", "00:35" or "35".
 def clock:
-  if length == 4 and (contains(":") | not) then .
-  else split(":") | add // "" | if length < 4 then "0000"[length:] + . else . end end;
+  if contains(":") or length != 4 then split(":") | add // "" | if length < 4 then "0000"[length:] + . else . end
+  else . end;
 # A word or its letter as word, letter and severity; what is in capitals is rare.
 def confidence:
   {l: ["low", "l", 1], low: ["low", "l", 1], n: ["nominal", "n", 2], nominal: ["nominal", "n", 2], h: ["high", "h", 3],
@@ -57,7 +57,7 @@ def event:
   | {
       id: [$satellite, .acq_date, $clock, ($lat | rounded(3)), ($lon | rounded(3))],
       category: ["fire", "hotspot", ($satellite | rtrimstr("_NRT")), $confidence[0]],
-      time: (.acq_date + "T" + $clock[:2] + ":" + $clock[2:4] + "Z"),
+      time: [.acq_date, $clock],
       severity: $confidence[2],
       geo: {point: [$lon, $lat]},
       data: {confidence: $confidence[0], confidence_raw: $confidence[1]}

@@ -16,8 +16,8 @@ def items: features;
 
 def uses:
   .geometry.coordinates,
-  (.properties
-   | .IrwinID, .IncidentTypeCategory, .DailyAcres, .IncidentSize, .ModifiedOnDateTime, .ModifiedOnDateTime_dt, .POOState, .POOCounty);
+  (.properties | .IncidentTypeCategory, .DailyAcres, .IncidentSize, .ModifiedOnDateTime, .ModifiedOnDateTime_dt);
+def uses_filled: .properties | .IrwinID, .POOState, .POOCounty;
 def form: {
   id: keep(.properties.IrwinID),
   time: keep(.properties.FireDiscoveryDateTime),
@@ -39,9 +39,9 @@ def elsewhere:
 
 def event:
   . as $record | .properties as $p
-  | (if ($p.IrwinID | filled) == null then error("no IrwinID") else $p.IncidentTypeCategory | fire_type end) as $type
+  | (if $p.IrwinID == null then error("no IrwinID") else $p.IncidentTypeCategory | fire_type end) as $type
   | ($p.POOState | fire_state) as $state
-  | ($p.POOCounty | filled) as $county
+  | $p.POOCounty as $county
   | ($p.DailyAcres // $p.IncidentSize) as $acres
   | {
       category: ("fire.incident." + $type),
@@ -51,6 +51,6 @@ def event:
       data: {IncidentTypeCategory: $type, DailyAcres: $acres, ModifiedOnDateTime: ($p.ModifiedOnDateTime // $p.ModifiedOnDateTime_dt),
              POOState: $state}
     }
-  | if $record | .geometry.coordinates | length >= 2 and (.[0] | type) != "array" then . else . * ($record | elsewhere) end;
+  | if $record.geometry.coordinates[1] | type == "number" then . else . * ($record | elsewhere) end;
 
 def removed: fire_removed("incident");

@@ -106,6 +106,15 @@ is "$(form '{"word": "kept", "size": 2, "text": "x", "time": 5, "new": 6}' | jq 
     '{"word":"kept","text":"x","when":5,"new":6,"none":"","size":2}' '... and one with those it knows'
 sed -i 's/data: keep(.p;/data: keep(.at;/' form.jq
 is "$(form '{"word": "kept", "time": 5}' | jq -r .data.reason)" 'data: keep with changes: what stands there is not an object' '... which must be an object'
+sed -i '/^def uses\|^def form/,$d' form.jq
+cat >>form.jq <<'J'
+def uses_filled: .p.a, .p.b, .p.c, .p.d;
+def form: {id: keep(.id), category: "a.b"};
+def event: {time: .p.d, data: .p};
+J
+is "$(form '{"a": "", "b": {}, "c": [], "d": ["2026-05-17", "2008"], "e": ""}' | jq -c '[.time, .data.data]')" \
+    '["2026-05-17T20:08:00+00:00",{"a":null,"b":null,"c":null,"d":["2026-05-17","2008"],"e":""}]' 'uses_filled, and a time of a date and four digits'
+is "$(form '{"d": ["2026-05-17", "35"]}' | jq -c .data.reason)" '"time: \"2026-05-17T35:Z\" is no time"' '... of no fewer'
 sed -i 's/^def form: {/def form: 3, {/' form.jq
 exits 78 'a form that is no object' central-normalize -f form.jq <raw
 like "$(cat err)" 'form.jq: form: not an object' '... says so'
