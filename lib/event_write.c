@@ -58,7 +58,9 @@ void event_put(struct buf *out, const char *source, const struct event_parts *p)
     buf_add_text(&id, p->id);
     if (p->revision > 1)
         buf_add_format(&id, "@%lld", (long long)p->revision);
-    buf_add_format(&type, "central.%s.v1", p->category);
+    buf_add_text(&type, "central.");
+    buf_add_text(&type, p->category);
+    buf_add_text(&type, ".v1");
     begin_envelope(out, buf_text(&id), source, buf_text(&type), p->time);
     buf_free(&id);
     buf_free(&type);

@@ -137,17 +137,21 @@ static void read_geo_members(jv v, struct geo_members *m)
     value_members(v, table, sizeof table / sizeof *table);
 }
 
-static void lay_under(jv *v, jv under)
+/* True when v is the form's now. */
+static bool lay_under(jv *v, jv under)
 {
-    if (!jv_is_valid(*v))
-        *v = under;
+    if (jv_is_valid(*v))
+        return false;
+    *v = under;
+    return true;
 }
 
 struct mapping_form {
     jv whole;
     struct members members;
     struct geo_members geo;
-    struct value_form *data; /* NULL */
+    struct value_place id, time, point; /* of what is kept as it is */
+    struct value_form *data;            /* NULL */
 };
 
 struct mapping_form *mapping_form_read(jv form, struct value_part *parts, struct error *e)
@@ -162,6 +166,9 @@ struct mapping_form *mapping_form_read(jv form, struct value_part *parts, struct
     value_kept_paths(form, parts);
     read_members(form, &f->members);
     read_geo_members(f->members.geo, &f->geo);
+    f->id = value_place_of(f->members.id, parts);
+    f->time = value_place_of(f->members.time, parts);
+    f->point = value_place_of(f->geo.point, parts);
     if (jv_get_kind(f->members.data) == JV_KIND_OBJECT)
         f->data = value_form_open(jv_copy(f->members.data), parts);
     return f;
@@ -184,6 +191,7 @@ struct work {
     struct geo *g;
     struct mapping_form *form; /* NULL */
     struct geo_members at;
+    const struct value_place *id_at, *time_at, *point_at; /* where the form has them; NULL */
     const struct value_record *record;
     struct event_parts parts;
     struct buf id, category, subject, geo, data, removes;
@@ -227,10 +235,12 @@ static bool put_rounded(jv token, struct buf *out)
 }
 
 /* v, or what stands where it is kept; the caller frees. */
-static jv resolved(const struct work *w, jv v)
+static jv resolved(const struct work *w, jv v, const struct value_place *place)
 {
     struct json kept;
 
+    if (place)
+        return value_parse(value_placed(place));
     return value_kept(v, w->record, &kept) ? value_parse(kept) : jv_copy(v);
 }
 
@@ -252,7 +262,7 @@ static bool join(jv v, struct buf *out)
 /* A string, a number, or an array of parts. */
 static bool read_id(const struct work *w, jv given, struct buf *out)
 {
-    jv v = resolved(w, given);
+    jv v = resolved(w, given, w->id_at);
     bool ok = jv_get_kind(v) == JV_KIND_ARRAY ? join(v, out) : text(v, out);
 
     jv_free(v);
@@ -298,9 +308,10 @@ static jv join_time(jv v)
     return v;
 }
 
-static bool time_of(const struct work *w, jv given, bool *there, int64_t *out, const char *name, struct error *e)
+static bool time_of(const struct work *w, jv given, const struct value_place *place, bool *there, int64_t *out,
+                    const char *name, struct error *e)
 {
-    jv v = join_time(resolved(w, given));
+    jv v = join_time(resolved(w, given, place));
     bool ok = read_time(v, there, out, name, e);
 
     jv_free(v);
@@ -475,7 +486,7 @@ static bool pair(jv v, double *lon, double *lat)
 
 static bool point_of(const struct work *w, double *lon, double *lat)
 {
-    jv v = resolved(w, w->at.point);
+    jv v = resolved(w, w->at.point, w->point_at);
     bool ok = pair(v, lon, lat);
 
     jv_free(v);
@@ -598,14 +609,17 @@ static void lay_form_under(struct work *w, struct members *m)
 {
     const struct mapping_form *f = w->form;
 
-    lay_under(&m->id, f->members.id);
+    if (lay_under(&m->id, f->members.id) && f->id.part)
+        w->id_at = &f->id;
     lay_under(&m->category, f->members.category);
     lay_under(&m->subject, f->members.subject);
-    lay_under(&m->time, f->members.time);
+    if (lay_under(&m->time, f->members.time) && f->time.part)
+        w->time_at = &f->time;
     lay_under(&m->expires, f->members.expires);
     lay_under(&m->severity, f->members.severity);
     lay_under(&w->at.centroid, f->geo.centroid);
-    lay_under(&w->at.point, f->geo.point);
+    if (lay_under(&w->at.point, f->geo.point) && f->point.part)
+        w->point_at = &f->point;
     lay_under(&w->at.geometry, f->geo.geometry);
     lay_under(&w->at.bbox, f->geo.bbox);
     lay_under(&w->at.regions, f->geo.regions);
@@ -641,11 +655,11 @@ static bool fill(struct work *w, jv result, struct error *e)
     /* The regions come first: the subject may name them. */
     if (!read_category(w, m.category, e) || !read_regions(w, w->at.regions, e) || !read_subject(w, m.subject, e))
         return false;
-    if (!time_of(w, m.time, &there, &p->time, "time", e))
+    if (!time_of(w, m.time, w->time_at, &there, &p->time, "time", e))
         return false;
     if (!there)
         return refuse(e, "time: missing");
-    return time_of(w, m.expires, &p->has_expires, &p->expires, "expires", e) &&
+    return time_of(w, m.expires, NULL, &p->has_expires, &p->expires, "expires", e) &&
            read_severity(m.severity, &p->severity, e) && put_geo(w, m.geo, e) && read_removes(w, m.removes, e) &&
            put_data(w, m.data, e);
 }

@@ -469,6 +469,7 @@ struct change {
 struct changes {
     struct change *at;
     size_t count, room;
+    uint64_t marks; /* of the names */
 };
 
 static void add_change(struct changes *c, struct change change)
@@ -478,6 +479,7 @@ static void add_change(struct changes *c, struct change change)
         c->at = mem_resize(c->at, c->room * sizeof *c->at);
     }
     change.len = strlen(change.name);
+    c->marks |= mark(change.name, change.len);
     c->at[c->count++] = change;
 }
 
@@ -519,9 +521,10 @@ static void add_members(struct changes *c, jv object, int how)
 
 static struct change *change_of(const struct changes *changes, struct json name)
 {
-    for (size_t i = 0; i < changes->count; i++)
-        if (json_is(name, changes->at[i].name, changes->at[i].len))
-            return &changes->at[i];
+    if (changes->marks & mark(name.at + 1, name.len - 2))
+        for (size_t i = 0; i < changes->count; i++)
+            if (json_is(name, changes->at[i].name, changes->at[i].len))
+                return &changes->at[i];
     if (memchr(name.at, '\\', name.len))
         for (size_t i = 0; i < changes->count; i++)
             if (json_equals(name, changes->at[i].name))
@@ -726,9 +729,8 @@ struct form_member {
     jv key, value;
     struct buf start; /* ,"name": and the value, if it is a constant */
     bool constant;
-    const struct value_part *part; /* where the value stands, if it is kept as it is, ... */
-    long index;                    /* ... or in the array there; -1 */
-    jv over;                       /* instead; invalid: nothing is */
+    struct value_place place;
+    jv over; /* instead; invalid: nothing is */
 };
 
 struct value_form {
@@ -739,37 +741,41 @@ struct value_form {
     size_t count;
 };
 
-/* The part at a path of names, behind which may be an index; NULL for any other. */
-static const struct value_part *part_of(const struct value_part *parts, jv path, long *index)
+struct value_place value_place_of(jv v, const struct value_part *parts)
 {
+    struct value_place place = {parts, -1};
+    jv path = value_get(v, KEEP);
+
+    if (jv_get_kind(path) != JV_KIND_ARRAY || jv_object_length(jv_copy(v)) != 1)
+        return (struct value_place){0};
     int count = jv_array_length(jv_copy(path));
     jv last = count ? jv_array_get(jv_copy(path), count - 1) : jv_invalid();
-
-    *index = -1;
+    /* Behind names may be an index. */
     if (jv_get_kind(last) == JV_KIND_NUMBER && jv_number_value(last) >= 0) {
-        *index = (long)jv_number_value(last);
+        place.index = (long)jv_number_value(last);
         count--;
     }
     jv_free(last);
-    for (int at = 0; parts && at < count; at++)
-        parts = part_at(parts, path, at);
-    return parts;
+    for (int at = 0; place.part && at < count; at++)
+        place.part = part_at(place.part, path, at);
+    return place;
+}
+
+struct json value_placed(const struct value_place *place)
+{
+    return place->index < 0 ? place->part->at : json_at(place->part->at, place->index);
 }
 
 static void add_form_member(struct value_form *f, jv key, jv value, const struct value_part *parts)
 {
     f->members = mem_resize(f->members, (f->count + 1) * sizeof *f->members);
     struct form_member *m = &f->members[f->count++];
-    jv path = value_get(value, KEEP);
 
-    *m = (struct form_member){.key = key, .value = value, .over = jv_invalid()};
+    *m = (struct form_member){.key = key, .value = value, .place = value_place_of(value, parts), .over = jv_invalid()};
     buf_add_char(&m->start, ',');
     put_name(&m->start, key);
-    if (jv_is_valid(path) && jv_object_length(jv_copy(value)) == 1) {
-        m->part = part_of(parts, path, &m->index);
-    } else if (!find_kept(value, NULL)) {
+    if (!find_kept(value, NULL))
         m->constant = value_put(&m->start, value, &(struct value_record){0}, NULL);
-    }
 }
 
 struct value_form *value_form_open(jv object, const struct value_part *parts)
@@ -832,9 +838,9 @@ static bool put_form_member(struct buf *out, struct form_member *m, const struct
         return value_put(out, m->over, record, e);
     }
     buf_add(out, m->start.data + comma, m->start.len - comma);
-    if (m->part)
-        json_put(out, m->index < 0 ? m->part->at : json_at(m->part->at, m->index));
-    return m->part || m->constant || value_put(out, m->value, record, e);
+    if (m->place.part)
+        json_put(out, value_placed(&m->place));
+    return m->place.part || m->constant || value_put(out, m->value, record, e);
 }
 
 static bool put_form_members(struct buf *out, struct value_form *f, const struct value_record *record, struct error *e)

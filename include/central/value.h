@@ -85,6 +85,16 @@ bool value_kept(jv v, const struct value_record *record, struct json *at);
 /* Adds the paths of all that is kept anywhere in v, to be found. */
 void value_kept_paths(jv v, struct value_part *parts);
 
+/* Where something kept as it is stands in any record. */
+struct value_place {
+    const struct value_part *part; /* NULL: v is nothing of that kind */
+    long index;                    /* in the array there; -1: itself */
+};
+/* v is borrowed; parts as in value_form_open. */
+struct value_place value_place_of(jv v, const struct value_part *parts);
+/* What stands there in the record that was read last. */
+struct json value_placed(const struct value_place *place);
+
 /* An object that every record has, of constants and of what is kept, or one that is kept with changes: what can be made
  * ready is made ready once. */
 struct value_form;
