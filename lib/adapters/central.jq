@@ -120,7 +120,8 @@ def fire_type:
   else {CX: "complex", FA: "false_alarm"}[. // ""] // (. // "unknown" | word) end;
 def fire_severity:
   if . < 10 then (if . == null or . <= 0 then 0 else 1 end) elif . < 100 then 2 elif . < 1000 then 3 else 4 end;
-def fire_state: ltrimstr("US-");
+# On what is no string ltrimstr loses memory (jq 1.6).
+def fire_state: if type == "string" then ltrimstr("US-") else . end;
 def fire_regions($state; $county):
   if $county != null and $state != null then [["US", $state, $county]]
   elif $state == null then []
