@@ -1,5 +1,6 @@
 /* central-archive - events from JetStream, or standard input, into the database. */
 #include <ctype.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -659,6 +660,9 @@ int main(int argc, char **argv)
                                      NULL};
     struct archiver p = {.started = now_ms()};
 
+    /* What one thread has freed serves the next: the thread that writes and those of the bus have large buffers now and
+     * then, and in an arena for each they would be kept. */
+    mallopt(M_ARENA_MAX, 1);
     tool_start("central-archive");
     notify_open();
     tool_parse(&argp, argc, argv, &p.o);
