@@ -57,7 +57,7 @@ hold() {
     locker=$!
     exec 5>lock
     printf "begin; %s; select 'held';\n" "$1" >&5
-    wait_for 20 grep -q held locked
+    wait_for 60 grep -q held locked
 }
 release() {
     printf '%s;\n' "${1-rollback}" >&5
