@@ -22,8 +22,9 @@
 /* --- items ---------------------------------------------------------------------------------------------------------
  */
 
+/* Without a hole: all of it is sent. */
 struct item_start {
-    int kind;
+    int64_t kind;
     size_t len;
 };
 
@@ -45,7 +46,7 @@ bool crew_next(const struct buf *in, size_t *at, struct crew_item *item)
     memcpy(&start, in->data + *at, sizeof start);
     if (start.len > in->len - *at - sizeof start)
         return false;
-    *item = (struct crew_item){start.kind, in->data + *at + sizeof start, start.len};
+    *item = (struct crew_item){(int)start.kind, in->data + *at + sizeof start, start.len};
     *at += sizeof start + start.len;
     return true;
 }
