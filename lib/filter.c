@@ -77,7 +77,9 @@ enum central_exit filter_run(struct filter *f)
             go_on = f->line ? f->line(f->closure, &line, &e) : filter_take(f, &line, &e);
             break;
         case LINE_STOP:
-            f->stopped = signals_stop();
+            /* Who waits for us must not take what was read for all there was. */
+            if (signals_stop())
+                f->status = error_worse(f->status, CENTRAL_TRY_AGAIN);
             go_on = false;
             break;
         case LINE_END:

@@ -58,10 +58,9 @@ struct filter {
     bool (*idle)(void *closure, struct error *e);
     void *closure;
     struct line_writer *writer; /* NULL */
-    bool stopped;               /* set: a signal ended it */
     enum central_exit status;   /* of the lines so far */
 };
-/* Runs to the end of stdin, a signal or the first error. Blank lines are passed over. Errors are reported here; returns
+/* Runs to the end of stdin, a signal (CENTRAL_TRY_AGAIN) or the first error. Blank lines are passed over. Errors are reported here; returns
  * the status. */
 enum central_exit filter_run(struct filter *f);
 /* What the loop does with one line: checks it and hands it to event or bad. */

@@ -259,6 +259,24 @@ exits 74 '... nor can anything be committed to it' central-commit <changed
 is "$(cat out)" '' '... and nothing is echoed as durable'
 ok '... and it is left as it was' cmp damaged state/fires.db
 
+# A stage that SIGTERM ends did not do its poll, and says so: in central-source the others know nothing of it.
+rm -rf state
+feed a:1
+central-fetch fires --from answer | central-normalize >canonical
+for tool in changes commit; do
+    rm -f in
+    mkfifo in
+    "central-$tool" <in >out 2>err &
+    exec 6>in
+    head -n 1 canonical >&6
+    ok "central-$tool has read a line" wait_for 10 test -s out
+    kill -TERM "$!"
+    status=0
+    wait "$!" || status=$?
+    exec 6>&-
+    is "$status" 75 '... and SIGTERM ends it before its input does'
+done
+
 # A line that is nobody's.
 echo nonsense >nonsense
 exits 0 'a line that is none passes as a reject' central-changes <nonsense

@@ -131,7 +131,7 @@ kill -TERM $normalize
 status=0
 wait $normalize || status=$?
 exec 9>&-
-is "$status" 0 'SIGTERM in mid-line: leaves with 0'
+is "$status" 75 'SIGTERM in mid-line: leaves, and not as if that were all'
 is "$(wc -l <slow)" 1 '... whole lines written, nothing half'
 
 # Region.

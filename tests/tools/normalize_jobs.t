@@ -72,7 +72,7 @@ kill -TERM $normalize
 status=0
 wait $normalize || status=$?
 exec 9>&-
-is "$status" 0 'SIGTERM in mid-line: leaves with 0'
+is "$status" 75 'SIGTERM in mid-line: leaves, and not as if that were all'
 ok '... whole lines written, nothing half' cmp slow first
 
 # Workers that die. Which one is the tool's child that has the pipes; what it has in hand is not written.

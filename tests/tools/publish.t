@@ -136,7 +136,7 @@ kill -TERM $publish
 status=0
 wait $publish || status=$?
 exec 9>&-
-is "$status" 0 'SIGTERM: leaves with 0'
+is "$status" 75 'SIGTERM: leaves, and not as if that were all'
 is "$(central-subscribe --all CENTRAL_QUAKE | grep -c '"id":"s-[0-9]*","source"')" 50 '... every echoed line is in the stream'
 
 # SIGTERM while lines are in flight.
@@ -147,7 +147,7 @@ wait_for 10 test -s partly
 kill -TERM $publish
 status=0
 wait $publish || status=$?
-is "$status" 0 'SIGTERM in mid-stream: leaves with 0'
+is "$status" 75 'SIGTERM in mid-stream: leaves in order'
 ok '... with whole lines from the beginning' cmp -n "$(wc -c <partly)" partly long
 is "$(tail -c 1 partly | od -An -c | tr -d ' ')" '\n' '... to the end of the last'
 is "$(central-subscribe --all CENTRAL_QUAKE | grep -c '"id":"t-[0-9]*","source"')" "$(wc -l <partly)" \
