@@ -1,5 +1,6 @@
 /* central-subscribe - JetStream to standard output, one event per line. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +346,8 @@ int main(int argc, char **argv)
                                      NULL};
     struct subscribe s = {0};
 
+    /* Of one arena what a thread has freed serves the others; of many each would keep its own. */
+    mallopt(M_ARENA_MAX, 1);
     tool_start("central-subscribe");
     tool_parse(&argp, argc, argv, &s);
     line_writer_open(&s.out, STDOUT_FILENO);
