@@ -56,7 +56,8 @@ exits 0 'and again' central-subscribe --all --durable desk CENTRAL_QUAKE
 is "$(wc -l <out)" 0 '... has nothing more'
 exits 74 'what could not be written' bash -c 'central-subscribe --all --durable full CENTRAL_QUAKE >/dev/full'
 exits 0 '... comes again' central-subscribe --all --durable full CENTRAL_QUAKE
-is "$(wc -l <out)" "$quakes" '... all of it'
+# At least once: what was on its way to the first when it ended may come twice.
+is "$(jq -r .id out | sort -u | wc -l)" "$quakes" '... all of it'
 
 # Killed at any moment, it goes on behind what is out: nothing is lost, and it does not wait for the server to miss it.
 seq 3000 | sed 's/^/many-/' | jq -Rc --slurpfile one <(grep '"centralsubject":"central.quake' published | head -n 1) \
