@@ -12,6 +12,9 @@
 
 /* A row refused for one of these may be the victim of another session: tried so often before it is believed. */
 #define TRIES 3
+/* Claimed names make others wait, who must not wait for a connection that stands still: so long the server waits for
+ * our next word, and for the end of a COPY. */
+#define HOLD_TIMEOUT "'30s'"
 /* What central_archive_claim is told of each row: adapter, id, time, removes. */
 #define NAMES 4
 
@@ -35,7 +38,8 @@ static bool set_up(struct archive *a, struct error *e)
     if (a->ready)
         return true;
     /* In the session, for the temporary table's sake as well; a server built without lz4 does without. */
-    a->ready = db_do(a->db,
+    a->ready = db_do(a->db, "SET idle_in_transaction_session_timeout = " HOLD_TIMEOUT, e) &&
+               db_do(a->db,
                      "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings "
                      "WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)",
                      e) &&
@@ -194,10 +198,12 @@ static bool write_events(struct archive *a, size_t first, size_t last, size_t tu
 
     if (!claim(a, first, last, tuples, &rest, e))
         return false;
-    if (tuples > rest && !send_tuples(a, first, last, false, e))
+    if (!db_do(a->db, "SET LOCAL statement_timeout = " HOLD_TIMEOUT, e) ||
+        (tuples > rest && !send_tuples(a, first, last, false, e)) || (rest && !send_tuples(a, first, last, true, e)) ||
+        !db_do(a->db, "SET LOCAL statement_timeout TO DEFAULT", e))
         return false;
     counts->inserted += tuples - rest;
-    return !rest || (send_tuples(a, first, last, true, e) && merge(a, counts, e));
+    return !rest || merge(a, counts, e);
 }
 
 /* Text as PostgreSQL takes it: bytes that are no UTF-8, and NUL, as \xNN. */
