@@ -60,8 +60,8 @@ struct filter {
     struct line_writer *writer; /* NULL */
     enum central_exit status;   /* of the lines so far */
 };
-/* Runs to the end of stdin, a signal (CENTRAL_TRY_AGAIN) or the first error. Blank lines are passed over. Errors are reported here; returns
- * the status. */
+/* Runs to the end of stdin, a signal (CENTRAL_TRY_AGAIN) or the first error. Blank lines are passed over. Errors are
+ * reported here; returns the status. */
 enum central_exit filter_run(struct filter *f);
 /* What the loop does with one line: checks it and hands it to event or bad. */
 bool filter_take(struct filter *f, const struct filter_line *line, struct error *e);
