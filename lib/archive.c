@@ -15,7 +15,7 @@
 /* Claimed names make others wait, who must not wait for a connection that stands still: so long the server waits for
  * our next word, and for the end of a COPY. */
 #define HOLD_TIMEOUT "'30s'"
-/* What central_archive_claim is told of each row: adapter, id, time, removes. */
+/* What central_archive_claim is told of each row: adapter, id, time, removes; central_archive_learn the first two. */
 #define NAMES 4
 
 struct archive {
@@ -48,11 +48,11 @@ static bool set_up(struct archive *a, struct error *e)
 }
 
 /* The names of the events of a range and of those they remove, and times: what the database is asked with. */
-static void put_names(const struct batch *b, size_t first, size_t last, size_t tuples, struct buf *out)
+static void put_names(const struct batch *b, size_t first, size_t last, size_t tuples, struct buf *out, int count)
 {
     static const Oid types[] = {COPY_TEXT, COPY_TEXT, COPY_TIME, COPY_TEXT};
 
-    for (int i = 0; i < NAMES; i++) {
+    for (int i = 0; i < count; i++) {
         copy_array(&out[i], types[i], tuples);
         for (size_t n = first; n < last; n++) {
             const struct batch_row *r = &b->rows[n];
@@ -64,20 +64,20 @@ static void put_names(const struct batch *b, size_t first, size_t last, size_t t
     }
 }
 
-static bool ask_names(struct archive *a, const char *sql, size_t first, size_t last, size_t tuples, PGresult **r,
-                      struct error *e)
+static bool ask_names(struct archive *a, const char *sql, int count, size_t first, size_t last, size_t tuples,
+                      PGresult **r, struct error *e)
 {
     struct buf names[NAMES] = {0};
     const char *values[NAMES];
     int lengths[NAMES];
 
-    put_names(a->writing, first, last, tuples, names);
-    for (int i = 0; i < NAMES; i++) {
+    put_names(a->writing, first, last, tuples, names, count);
+    for (int i = 0; i < count; i++) {
         values[i] = names[i].data;
         lengths[i] = (int)names[i].len;
     }
-    *r = db_run_binary(a->db, sql, NAMES, values, lengths, e);
-    for (int i = 0; i < NAMES; i++)
+    *r = db_run_binary(a->db, sql, count, values, lengths, e);
+    for (int i = 0; i < count; i++)
         buf_free(&names[i]);
     return *r != NULL;
 }
@@ -88,7 +88,8 @@ static bool claim(struct archive *a, size_t first, size_t last, size_t tuples, s
     PGresult *r;
     size_t next = 0, nth = 0;
 
-    if (!ask_names(a, "SELECT n FROM central_archive_claim($1, $2, $3, $4) n ORDER BY n", first, last, tuples, &r, e))
+    if (!ask_names(a, "SELECT n FROM central_archive_claim($1, $2, $3, $4) n ORDER BY n", NAMES, first, last, tuples,
+                   &r, e))
         return false;
     *rest = (size_t)PQntuples(r);
     for (size_t i = first; i < last; i++) {
@@ -107,7 +108,7 @@ static bool claim(struct archive *a, size_t first, size_t last, size_t tuples, s
 static bool learn(struct archive *a, size_t first, size_t last, size_t tuples, struct error *e)
 {
     PGresult *r;
-    bool ok = ask_names(a, "SELECT central_archive_learn($1, $2, $3, $4)", first, last, tuples, &r, e);
+    bool ok = ask_names(a, "SELECT central_archive_learn($1, $2)", 2, first, last, tuples, &r, e);
 
     PQclear(r);
     return ok;

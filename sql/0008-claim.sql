@@ -84,7 +84,7 @@ comment on function central_archive_claim(text[], text[], timestamptz[], text[])
     'Claims the names of a batch''s events; tells the numbers, from 1, of the rows that are not simply new. Those that are may be '
     'copied to events in this transaction, the others go through central_archive_merge.';
 
-create or replace function central_archive_learn(adapters text[], ids text[], times timestamptz[], removes text[]) returns void
+create or replace function central_archive_learn(adapters text[], ids text[]) returns void
     language plpgsql
     as $$
 begin
@@ -97,7 +97,7 @@ begin
 end
 $$;
 
-comment on function central_archive_learn(text[], text[], timestamptz[], text[]) is
+comment on function central_archive_learn(text[], text[]) is
     'Names these events in events_heads, where events has them: somebody put them there by hand.';
 
 create or replace function central_archive_merge(
@@ -119,7 +119,7 @@ begin
         fresh := central_archive_claim();
     exception when unique_violation then
         -- events has rows without a head: somebody put them there.
-        perform central_archive_learn(array_agg(i.adapter), array_agg(i.id), null, null) from incoming i;
+        perform central_archive_learn(array_agg(i.adapter), array_agg(i.id)) from incoming i;
         fresh := central_archive_claim();
     end;
 
