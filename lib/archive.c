@@ -12,11 +12,9 @@
 
 /* A row refused for one of these may be the victim of another session: tried so often before it is believed. */
 #define TRIES 3
-/* Claimed names make others wait, who must not wait for a connection that stands still: so long the server waits for
- * our next word, and for the end of a COPY. */
+/* What a merge has claimed makes others wait, who must not wait for a connection that stands still: so long the server
+ * waits for our next word, where nobody has set another time. While rows are sent nothing is claimed. */
 #define HOLD_TIMEOUT "'30s'"
-/* What central_archive_claim is told of each row: adapter, id, time, removes; central_archive_learn the first two. */
-#define NAMES 4
 
 struct archive {
     struct db *db;
@@ -37,8 +35,11 @@ static bool set_up(struct archive *a, struct error *e)
 {
     if (a->ready)
         return true;
-    /* In the session, for the temporary table's sake as well; a server built without lz4 does without. */
-    a->ready = db_do(a->db, "SET idle_in_transaction_session_timeout = " HOLD_TIMEOUT, e) &&
+    a->ready = db_do(a->db,
+                     "SELECT set_config('idle_in_transaction_session_timeout', " HOLD_TIMEOUT ", false) "
+                     "WHERE current_setting('idle_in_transaction_session_timeout') = '0'",
+                     e) &&
+               /* For the temporary table's sake as well; a server built without lz4 does without. */
                db_do(a->db,
                      "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings "
                      "WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)",
@@ -47,120 +48,25 @@ static bool set_up(struct archive *a, struct error *e)
     return a->ready;
 }
 
-/* The names of the events of a range and of those they remove, and times: what the database is asked with. */
-static void put_names(const struct batch *b, size_t first, size_t last, size_t tuples, struct buf *out, int count)
-{
-    static const Oid types[] = {COPY_TEXT, COPY_TEXT, COPY_TIME, COPY_TEXT};
-
-    for (int i = 0; i < count; i++) {
-        copy_array(&out[i], types[i], tuples);
-        for (size_t n = first; n < last; n++) {
-            const struct batch_row *r = &b->rows[n];
-            const size_t fields[] = {r->adapter_field, r->id_field, r->time_field, r->removes_field};
-            if (!r->tuple_len)
-                continue;
-            buf_add(&out[i], b->tuples.data + fields[i], copy_field_size(b->tuples.data + fields[i]));
-        }
-    }
-}
-
-static bool ask_names(struct archive *a, const char *sql, int count, size_t first, size_t last, size_t tuples,
-                      PGresult **r, struct error *e)
-{
-    struct buf names[NAMES] = {0};
-    const char *values[NAMES];
-    int lengths[NAMES];
-
-    put_names(a->writing, first, last, tuples, names, count);
-    for (int i = 0; i < count; i++) {
-        values[i] = names[i].data;
-        lengths[i] = (int)names[i].len;
-    }
-    *r = db_run_binary(a->db, sql, count, values, lengths, e);
-    for (int i = 0; i < count; i++)
-        buf_free(&names[i]);
-    return *r != NULL;
-}
-
-/* Claims the events' names. *rest of the rows are not simply new, and marked. */
-static bool claim(struct archive *a, size_t first, size_t last, size_t tuples, size_t *rest, struct error *e)
-{
-    PGresult *r;
-    size_t next = 0, nth = 0;
-
-    if (!ask_names(a, "SELECT n FROM central_archive_claim($1, $2, $3, $4) n ORDER BY n", NAMES, first, last, tuples,
-                   &r, e))
-        return false;
-    *rest = (size_t)PQntuples(r);
-    for (size_t i = first; i < last; i++) {
-        struct batch_row *row = &a->writing->rows[i];
-        if (!row->tuple_len)
-            continue;
-        nth++;
-        row->rest = next < *rest && strtoull(PQgetvalue(r, (int)next, 0), NULL, 10) == nth;
-        next += row->rest;
-    }
-    PQclear(r);
-    return true;
-}
-
-/* Rows that somebody put into events without naming them in events_heads. */
-static bool learn(struct archive *a, size_t first, size_t last, size_t tuples, struct error *e)
-{
-    PGresult *r;
-    bool ok = ask_names(a, "SELECT central_archive_learn($1, $2)", 2, first, last, tuples, &r, e);
-
-    PQclear(r);
-    return ok;
-}
-
-/* What stands together goes together: the next run of new rows, from *i. */
-static bool send_run(struct archive *a, size_t *i, size_t last, struct error *e)
+static bool send_tuples(struct archive *a, size_t first, size_t last, struct error *e)
 {
     const struct batch *b = a->writing;
-    size_t from = b->rows[*i].tuple, to = from;
-
-    for (; *i < last && b->rows[*i].tuple_len && !b->rows[*i].rest && (to == from || b->rows[*i].tuple == to); ++*i)
-        to = b->rows[*i].tuple + b->rows[*i].tuple_len;
-    if (to == from)
-        ++*i;
-    return to == from || db_copy_data(a->db, b->tuples.data + from, to - from, e);
-}
-
-/* A row to be merged has its position before all else: of two that are the same one is the first. */
-static bool send_placed(struct archive *a, size_t i, struct error *e)
-{
-    const struct batch_row *r = &a->writing->rows[i];
-    struct buf head = {0};
-
-    if (!r->tuple_len || !r->rest)
-        return true;
-    copy_row(&head, BATCH_FIELDS + 1);
-    copy_int(&head, 4, (int64_t)i);
-    bool ok = db_copy_data(a->db, head.data, head.len, e) &&
-              db_copy_data(a->db, a->writing->tuples.data + r->tuple + COPY_ROW_SIZE, r->tuple_len - COPY_ROW_SIZE, e);
-    buf_free(&head);
-    return ok;
-}
-
-/* Those that are simply new to table events, or the rest to table incoming. */
-static bool send_tuples(struct archive *a, size_t first, size_t last, bool rest, struct error *e)
-{
     struct buf frame = {0};
 
-    if (!db_copy_begin(a->db,
-                       rest ? "COPY incoming (position, " BATCH_COLUMNS ") FROM STDIN (FORMAT binary)"
-                            : "COPY events (" BATCH_COLUMNS ") FROM STDIN (FORMAT binary)",
-                       e))
+    if (!db_copy_begin(a->db, "COPY incoming (" BATCH_COLUMNS ") FROM STDIN (FORMAT binary)", e))
         return false;
     copy_begin(&frame);
     bool ok = db_copy_data(a->db, frame.data, frame.len, e);
-    if (rest)
-        for (size_t i = first; ok && i < last; i++)
-            ok = send_placed(a, i, e);
-    else
-        for (size_t i = first; ok && i < last;)
-            ok = send_run(a, &i, last, e);
+    for (size_t i = first; ok && i < last;) {
+        /* What stands together goes together. */
+        size_t from = b->rows[i].tuple, to = from;
+        for (; i < last && b->rows[i].tuple_len && (to == from || b->rows[i].tuple == to); i++)
+            to = b->rows[i].tuple + b->rows[i].tuple_len;
+        if (to > from)
+            ok = db_copy_data(a->db, b->tuples.data + from, to - from, e);
+        else
+            i++;
+    }
     buf_clear(&frame);
     copy_end(&frame);
     ok = ok && db_copy_data(a->db, frame.data, frame.len, e) && db_copy_end(a->db, e);
@@ -189,22 +95,6 @@ static bool merge(struct archive *a, struct archive_counts *counts, struct error
     counts->removed += count_of(r, "removed");
     PQclear(r);
     return true;
-}
-
-/* Nearly every event is new and comes once: it goes where it stays. The others are staged and merged. */
-static bool write_events(struct archive *a, size_t first, size_t last, size_t tuples, struct archive_counts *counts,
-                         struct error *e)
-{
-    size_t rest;
-
-    if (!claim(a, first, last, tuples, &rest, e))
-        return false;
-    if (!db_do(a->db, "SET LOCAL statement_timeout = " HOLD_TIMEOUT, e) ||
-        (tuples > rest && !send_tuples(a, first, last, false, e)) || (rest && !send_tuples(a, first, last, true, e)) ||
-        !db_do(a->db, "SET LOCAL statement_timeout TO DEFAULT", e))
-        return false;
-    counts->inserted += tuples - rest;
-    return !rest || merge(a, counts, e);
 }
 
 /* Text as PostgreSQL takes it: bytes that are no UTF-8, and NUL, as \xNN. */
@@ -274,7 +164,7 @@ static size_t waiting(const struct batch *b, size_t first, size_t last, size_t *
 static bool write_range(struct archive *a, size_t first, size_t last, size_t tuples, struct archive_counts *counts,
                         struct error *e)
 {
-    if (!db_do(a->db, "BEGIN", e) || (tuples && !write_events(a, first, last, tuples, counts, e)))
+    if (!db_do(a->db, "BEGIN", e) || (tuples && !(send_tuples(a, first, last, e) && merge(a, counts, e))))
         return false;
     for (size_t i = first; i < last; i++) {
         const struct batch_row *r = &a->writing->rows[i];
@@ -328,24 +218,15 @@ static void blame(struct archive *a, size_t first, size_t last)
     }
 }
 
-/* A key that is there already: of a row without a head, or of the catalogue when two sessions make the same partition.
- */
-static bool is_double(const char *sqlstate)
-{
-    return strcmp(sqlstate, "23505") == 0;
-}
-
 static bool may_pass(const char *sqlstate)
 {
-    /* "tuple concurrently updated" */
-    return strcmp(sqlstate, "XX000") == 0 || is_double(sqlstate);
+    /* "tuple concurrently updated", and a key of the catalogue when two sessions make the same partition. */
+    return strcmp(sqlstate, "XX000") == 0 || strcmp(sqlstate, "23505") == 0;
 }
 
 /* Writes the range in one transaction; where a row is at fault halves it until that row is alone. */
 static bool commit_range(struct archive *a, size_t first, size_t last, struct error *e)
 {
-    bool learned = false;
-
     for (int tries = 1;; tries++) {
         struct archive_counts counts = {0};
         size_t tuples;
@@ -365,12 +246,6 @@ static bool commit_range(struct archive *a, size_t first, size_t last, struct er
             return false;
         }
         error_free(&failure);
-        if (is_double(db_sqlstate(a->db)) && !learned) {
-            if (!learn(a, first, last, tuples, e))
-                return false;
-            learned = true;
-            continue;
-        }
         if (tuples > 1) {
             size_t middle = first + (last - first) / 2;
             return commit_range(a, first, middle, e) && commit_range(a, middle, last, e);

@@ -8,6 +8,8 @@
 #include "central/mem.h"
 #include "central/original.h"
 
+#define FIELDS 16 /* of BATCH_COLUMNS */
+
 /* Buffers larger than this go back after a batch. */
 #define KEEP_SIZE (4 * 1024 * 1024)
 
@@ -165,7 +167,7 @@ static void put_regions(struct buf *out, struct json regions)
     struct json region;
     size_t at = copy_open(out);
 
-    copy_array(out, COPY_TEXT, json_count(regions));
+    copy_text_array(out, json_count(regions));
     for (struct json_iter i = json_walk(regions); json_next(&i, NULL, &region);)
         put_string(out, region);
     copy_close(out, at);
@@ -207,13 +209,11 @@ static void put_tuple(struct batch *b, struct batch_row *r, const struct event *
     struct json geo = json_get(ev->data, "geo");
 
     r->tuple = out->len;
-    copy_row(out, BATCH_FIELDS);
-    r->id_field = out->len;
+    copy_row(out, FIELDS);
+    copy_int(out, 4, (int64_t)(b->count - 1));
     put_string(out, ev->event_id);
-    r->adapter_field = out->len;
     put_string(out, ev->adapter);
     put_string(out, ev->category);
-    r->time_field = out->len;
     copy_time(out, ev->time);
     if (ev->has_expires)
         copy_time(out, ev->expires);
@@ -233,7 +233,6 @@ static void put_tuple(struct batch *b, struct batch_row *r, const struct event *
     copy_time(out, r->received);
     put_string(out, ev->subject);
     copy_int(out, 4, ev->revision);
-    r->removes_field = out->len;
     put_string(out, ev->removes);
     if (json_exists(ev->removes))
         copy_int(out, 4, ev->removes_revision);

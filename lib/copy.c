@@ -6,6 +6,7 @@
 
 /* 2000-01-01T00:00:00Z, where PostgreSQL's time begins. */
 #define EPOCH (INT64_C(946684800) * CLOCK_SECOND)
+#define TEXT_OID 25
 #define JSONB_VERSION 1
 
 static void put(struct buf *out, unsigned size, uint64_t n)
@@ -76,22 +77,13 @@ void copy_close(struct buf *out, size_t at)
         out->data[at - 1 - i] = (char)(len >> (8 * i));
 }
 
-void copy_array(struct buf *out, uint32_t type, size_t count)
+void copy_text_array(struct buf *out, size_t count)
 {
     put(out, 4, count ? 1 : 0); /* dimensions */
-    put(out, 4, 0);             /* no nulls known of; there may be some */
-    put(out, 4, type);
+    put(out, 4, 0);             /* no nulls */
+    put(out, 4, TEXT_OID);
     if (!count)
         return;
     put(out, 4, count);
     put(out, 4, 1); /* lower bound */
-}
-
-size_t copy_field_size(const char *field)
-{
-    uint32_t len = 0;
-
-    for (int i = 0; i < 4; i++)
-        len = len << 8 | (unsigned char)field[i];
-    return 4 + (len == UINT32_MAX ? 0 : len);
 }

@@ -413,22 +413,6 @@ PGresult *db_run(struct db *d, const char *sql, int n, const char *const *values
     return checked(d, collect(d), e);
 }
 
-PGresult *db_run_binary(struct db *d, const char *sql, int n, const char *const *values, const int *lengths,
-                        struct error *e)
-{
-    int *formats = mem_alloc_array((size_t)n, sizeof *formats);
-
-    for (int i = 0; i < n; i++)
-        formats[i] = 1;
-    int sent = PQsendQueryParams(d->conn, sql, n, NULL, values, lengths, formats, 0);
-    free(formats);
-    if (!sent) {
-        failed(d, NULL, e);
-        return NULL;
-    }
-    return checked(d, collect(d), e);
-}
-
 bool db_do(struct db *d, const char *sql, struct error *e)
 {
     PGresult *r = db_run(d, sql, 0, NULL, e);

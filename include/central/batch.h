@@ -12,11 +12,10 @@
 #include "central/event.h"
 #include "central/geo.h"
 
-/* The columns of a row, as a COPY names them. */
-#define BATCH_FIELDS 15
+/* The columns of a row, as a COPY into table incoming names them. */
 #define BATCH_COLUMNS                                                                                                  \
-    "id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, received, subject, "      \
-    "revision, removes, removes_revision"
+    "position, id, adapter, category, time, expires, severity, geom, regions, primary_region, payload, received, "     \
+    "subject, revision, removes, removes_revision"
 
 enum batch_fate { BATCH_EVENT, BATCH_BAD, BATCH_PASSED };
 
@@ -24,14 +23,11 @@ enum batch_fate { BATCH_EVENT, BATCH_BAD, BATCH_PASSED };
 struct batch_row {
     enum batch_fate fate;
     bool done;        /* durable, or nothing to do */
-    bool rest;        /* of an event: not simply new; the archive's */
     bool in_tuples;   /* its line stands in batch.tuples, as the payload */
     size_t line, len; /* in batch.tuples or batch.text */
     size_t stream, subject;
     size_t adapter, adapter_len; /* in the line */
     size_t tuple, tuple_len;     /* in batch.tuples; 0 long: no event */
-    /* Fields of the tuple, each with its length before it as COPY has it: offsets into batch.tuples. */
-    size_t id_field, adapter_field, time_field, removes_field;
     uint64_t sequence;
     int64_t received;
     char *reason; /* why it cannot be archived */

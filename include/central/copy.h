@@ -12,8 +12,7 @@
 
 void copy_begin(struct buf *out);
 void copy_end(struct buf *out);
-/* Begins a row of so many fields; each of them follows by one call. The beginning is COPY_ROW_SIZE bytes long. */
-#define COPY_ROW_SIZE 2
+/* Begins a row of so many fields; each of them follows by one call. */
 void copy_row(struct buf *out, unsigned fields);
 void copy_null(struct buf *out);
 /* smallint, integer, bigint: size 2, 4, 8 bytes; the caller sees to the range. */
@@ -27,13 +26,7 @@ void copy_jsonb(struct buf *out, const char *text, size_t len);
 /* A field whose length is known at its end: size_t at = copy_open(out); ... bytes ...; copy_close(out, at); */
 size_t copy_open(struct buf *out);
 void copy_close(struct buf *out, size_t at);
-/* Types of elements (pg_type.oid). */
-#define COPY_TEXT 25
-#define COPY_TIME 1184
-/* The beginning of an array of so many elements of one type, each then as a field; between copy_open and copy_close, or
- * alone where the array is a parameter of a statement. */
-void copy_array(struct buf *out, uint32_t type, size_t count);
-/* Bytes of a field that was put, with its length. */
-size_t copy_field_size(const char *field);
+/* The beginning of a text[] of so many elements, each then a copy_bytes; between copy_open and copy_close. */
+void copy_text_array(struct buf *out, size_t count);
 
 #endif

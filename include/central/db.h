@@ -37,10 +37,7 @@ const char *db_message(const struct db *d);
  *     CENTRAL_NO_PERMISSION  not allowed
  *     CENTRAL_CONFIG         everything else: a table that is not there, a statement the server does not know */
 PGresult *db_run(struct db *d, const char *sql, int n, const char *const *values, struct error *e);
-/* The same with values as the types' binary forms (copy.h), so many bytes long each; the result is text. */
-PGresult *db_run_binary(struct db *d, const char *sql, int n, const char *const *values, const int *lengths,
-                        struct error *e);
-/* db_run without parameters and result. */
+/* The same without a result. */
 bool db_do(struct db *d, const char *sql, struct error *e);
 /* Many statements in one text, without parameters. On failure *position, if not NULL, is the character in sql, from 1,
  * or 0. */
