@@ -312,8 +312,6 @@ static bool compare(struct tool *t, struct error *e)
     t->e = e;
     /* In whole seconds: without grace the one at hand counts too. */
     bool ok = audit_each(t->audit, t->since, now - t->grace * CLOCK_SECOND + CLOCK_SECOND, on_gap, t, e);
-    if (!ok && t->out.error)
-        e->status = CENTRAL_IO;
     /* What was done is noted, also when more could not be. */
     for (size_t i = 0; i < t->name_count; i++) {
         struct source *s = &t->sources[i];
@@ -343,7 +341,7 @@ static enum central_exit run(struct tool *t)
     if (!t->name_count)
         error_set(&e, CENTRAL_CONFIG, "no source has a state: name one, or poll one (central-source NAME)");
     if (!t->name_count || !compare(t, &e))
-        status = e.text ? log_failure(&e) : e.status;
+        status = t->out.error && !e.text ? CENTRAL_IO : log_failure(&e);
     for (size_t i = 0; i < t->name_count; i++) {
         if (status == CENTRAL_OK && t->sources[i].open)
             status = CENTRAL_DIFFERS;

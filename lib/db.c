@@ -492,7 +492,7 @@ bool db_copy_end(struct db *d, struct error *e)
 bool db_stream(struct db *d, const char *sql, int n, const Oid *types, const char *const *values, db_row *row,
                void *closure, struct error *e)
 {
-    bool ok = true;
+    bool ok = true, complete = false, stopped = false;
 
     if (!PQsendQueryParams(d->conn, sql, n, types, values, NULL, NULL, 0))
         return failed(d, NULL, e);
@@ -501,16 +501,17 @@ bool db_stream(struct db *d, const char *sql, int n, const Oid *types, const cha
         await(d, 0);
         PGresult *r = PQgetResult(d->conn);
         if (!r)
-            return ok;
+            return ok && (complete || failed(d, NULL, e));
         ExecStatusType status = PQresultStatus(r);
-        if (ok && status == PGRES_FATAL_ERROR)
+        complete = complete || status == PGRES_TUPLES_OK;
+        if (ok && status == PGRES_FATAL_ERROR) {
             ok = failed(d, r, e);
-        else if (ok && status == PGRES_SINGLE_TUPLE && !row(closure, r)) {
+        } else if (ok && status == PGRES_SINGLE_TUPLE && !row(closure, r)) {
             ok = false;
-            error_free(e);
+            stopped = true;
             cancel(d);
         }
-        if (signals_stop() && status != PGRES_TUPLES_OK && (ok || e->text)) {
+        if (signals_stop() && status != PGRES_TUPLES_OK && !stopped) {
             if (ok)
                 cancel(d);
             ok = error_set(e, CENTRAL_TRY_AGAIN, "%s: interrupted: the answer is not complete", d->name);

@@ -53,8 +53,8 @@ bool db_copy_data(struct db *d, const char *data, size_t len, struct error *e);
 bool db_copy_end(struct db *d, struct error *e);
 
 /* A statement with n bound texts whose rows come one at a time: calls row(closure, result, number) with each, row 0 of
- * result. False from row cancels the rest, with e->text NULL; a signal does too, with CENTRAL_TRY_AGAIN. types may be
- * NULL. */
+ * result. False from row cancels the rest and leaves e as row left it, which may be without text; a signal cancels
+ * too, with CENTRAL_TRY_AGAIN. types may be NULL. */
 typedef bool db_row(void *closure, PGresult *result);
 bool db_stream(struct db *d, const char *sql, int n, const Oid *types, const char *const *values, db_row *row,
                void *closure, struct error *e);

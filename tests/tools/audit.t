@@ -176,6 +176,18 @@ exits 78 '... nor to be reconciled' central-commit --reconcile nosuch
 exits 74 'a full disk' bash -c 'central-audit -g 0s fires >/dev/full'
 exits 74 'a closed output' bash -c 'central-audit -g 0s fires >&-'
 is "$(central-audit -g 0s --json fires 2>/dev/null | head -n 1 | jq -r .gap)" content 'a reader that leaves'
+# What it cannot keep of the archive is not taken for nothing: no file grows beyond 33 KiB.
+full_disk() { (
+    trap '' XFSZ
+    ulimit -f 33
+    exec central-audit -g 0s fires
+); }
+psql -Xqc "insert into events select (jsonb_populate_record(one, jsonb_build_object('id', 'g' || n, 'payload',
+    jsonb_set(jsonb_set(payload, '{id}', to_jsonb('g' || n || '@2')), '{data,id}', to_jsonb('g' || n))))).*
+    from events one, generate_series(1, 30000) n where id = 'b'"
+exits 74 'a full disk where it compares' full_disk
+like "$(cat err)" '^central-audit: temporary file: ' '... is told'
+is "$(cat out)" '' '... and nothing is taken for equal'
 exec 7>>state/fires.run
 flock 7
 exits 75 'a repair while the source is polled' central-audit --repair fires
