@@ -229,23 +229,23 @@ told 'CENTRAL_QUAKE: 400 messages before .* are gone' 'how many it lost'
 serve_ends 'a stream too small'
 # --- a connection that stands still when its merge holds the events' names
 
-quakes still 2000 >still
+quakes still 2000 >stood
 hold "$all_blocked"
 # In a session of its own: a stopped process would have its whole group hung up.
-setsid central-archive - <still >still.out 2>still.err 5>&- &
+setsid central-archive - <stood >still.out 2>still.err 5>&- &
 stuck=$!
 ok 'an archiver merges' wait_for 20 blocked
 kill -STOP "$stuck"
 release
 merged() { [[ $(ask "select count(*) from pg_stat_activity where application_name = 'central-archive' and state = 'idle in transaction'") == 1 ]]; }
 ok '... and its server waits for its next word' wait_for 20 merged
-exits 0 'another does not wait for it for ever' timeout 90 central-archive - <still
+exits 0 'another does not wait for it for ever' timeout 90 central-archive - <stood
 is "$(ask "select count(*), count(distinct id) from events where id like 'still%'")" '2000|2000' '... and archives the same'
 kill -CONT "$stuck"
 status=0
 wait "$stuck" || status=$?
 is "$status" 0 'the first goes on'
 like "$(cat still.err)" 'trying again' '... having said that it was cut off'
-ok '... and echoes all' cmp still still.out
+ok '... and echoes all' cmp stood still.out
 is "$(ask "select count(*), (select count(*) from events_history) from events where id like 'still%'")" '2000|0' '... each is there once'
 done_testing
