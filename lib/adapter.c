@@ -701,13 +701,51 @@ static bool collect_values(struct adapter *a, struct json answer, jv parsed, str
     return !e->text;
 }
 
+bool adapter_records_named(const struct adapter *a)
+{
+    return json_exists(json_get(a->about, "records"));
+}
+
+/* The array that about.records names: a member of the answer, or "." for the answer itself. */
+static bool find_records(const struct adapter *a, struct json answer, struct json *list, struct error *e)
+{
+    char *name = json_string(json_get(a->about, "records"));
+    struct json failure = json_get(answer, "error");
+    bool ok = false;
+
+    if (!name) {
+        error_set(e, CENTRAL_CONFIG, "%s: about: records is no text", a->file);
+    } else if (!json_is_null(failure) && json_bool(failure) != 0) {
+        char *said = json_string(json_get(failure, "message"));
+        error_set(e, CENTRAL_REJECTED, "the service says: %s", said && *said ? said : "error");
+        free(said);
+    } else if (strcmp(name, ".") == 0) {
+        *list = answer;
+        ok = json_kind(answer) == JSON_ARRAY || error_set(e, CENTRAL_REJECTED, "not an array");
+    } else {
+        *list = json_get(answer, name);
+        ok = json_kind(*list) == JSON_ARRAY || error_set(e, CENTRAL_REJECTED, "no array of %s in the answer", name);
+    }
+    free(name);
+    return ok;
+}
+
 bool adapter_items(struct adapter *a, struct json answer, const struct adapter_context *c, adapter_each *each,
                    void *closure, struct error *e)
 {
     static const char no_path[] = "Invalid path expression";
     struct records r = {0};
     struct error failed = {0};
+    struct json list, record;
 
+    if (adapter_records_named(a)) {
+        if (!find_records(a, answer, &list, e))
+            return false;
+        for (struct json_iter i = json_walk(list); json_next(&i, NULL, &record);)
+            if (!each(closure, record))
+                break;
+        return true;
+    }
     if (!adapter_compile(a, e))
         return false;
     set_context_at(a, c);

@@ -24,6 +24,7 @@ static unsigned lint_about(const char *name, struct json about, struct buf *out)
     static const char *const needed[] = {"name", "title", "every", "kind"};
     struct json key, value, kind = json_get(about, "kind"), keep = json_get(about, "keep");
     unsigned wrong = 0;
+    struct json records = json_get(about, "records");
     int64_t every = 0;
 
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
@@ -40,6 +41,8 @@ static unsigned lint_about(const char *name, struct json about, struct buf *out)
         wrong += complain(out, name, "about: every is not a number of seconds from 10 on");
     if (json_exists(keep) && (json_kind(keep) != JSON_STRING || !duration_parse(keep.at + 1, keep.len - 2, &every)))
         wrong += complain(out, name, "about: keep is no duration such as \"14d\"");
+    if (json_exists(records) && json_kind(records) != JSON_STRING)
+        wrong += complain(out, name, "about: records is no text");
     for (struct json_iter i = json_walk(json_get(about, "settings")); json_next(&i, &key, &value);)
         if (json_is_null(json_get(value, "type")) || json_is_null(json_get(value, "help"))) {
             char *text = mem_format("about: setting %.*s has no type or no help", (int)key.len, key.at);

@@ -218,16 +218,16 @@ static _Noreturn void work(struct adapter *a)
 /* --- the starter: a process for each answer ------------------------------------------------------------------------
  */
 
-/* A message with these two descriptors, and the other way round. */
+/* A message with these two descriptors, and a byte: whether the answer is one to follow. */
 union descriptors {
     struct cmsghdr header;
     char room[CMSG_SPACE(2 * sizeof(int))];
 };
 
-static bool send_descriptors(int socket, const int fds[2])
+static bool send_descriptors(int socket, const int fds[2], bool follow)
 {
     union descriptors control = {0};
-    char byte = 0;
+    char byte = follow;
     struct iovec one = {&byte, 1};
     struct msghdr m = {
         .msg_iov = &one, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
@@ -240,7 +240,7 @@ static bool send_descriptors(int socket, const int fds[2])
     return sendmsg(socket, &m, MSG_NOSIGNAL) == 1;
 }
 
-static bool receive_descriptors(int socket, int fds[2])
+static bool receive_descriptors(int socket, int fds[2], bool *follow)
 {
     union descriptors control = {0};
     char byte;
@@ -255,6 +255,7 @@ static bool receive_descriptors(int socket, int fds[2])
     if (!c || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
         return false;
     memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
+    *follow = byte;
     return true;
 }
 
@@ -272,7 +273,7 @@ static void forget_environment(void)
     free(zone);
 }
 
-/* Once for all workers, and not before there is an answer to read. */
+/* Once for all workers, and not before there is an answer that needs it. */
 static bool compile(struct adapter *a, int fd)
 {
     struct error e = {0};
@@ -290,9 +291,9 @@ static bool compile(struct adapter *a, int fd)
 }
 
 /* A worker on these pipes; its wait status, or what fork's errno was below zero. */
-static int run_worker(struct adapter *a, const int fds[2])
+static int run_worker(struct adapter *a, const int fds[2], bool follow)
 {
-    bool compiled = compile(a, fds[1]);
+    bool compiled = (!follow && adapter_records_named(a)) || compile(a, fds[1]);
     pid_t self = getpid(), pid = compiled ? fork() : -1;
     int status = compiled ? -errno : 0;
 
@@ -312,6 +313,7 @@ static int run_worker(struct adapter *a, const int fds[2])
 static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
 {
     int fds[2], status;
+    bool follow;
 
     worker_end_with(parent);
     if (dup2(socket, STDIN_FILENO) < 0)
@@ -319,8 +321,8 @@ static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
     confine_descriptors(STDIN_FILENO + 1);
     if (CONFINED)
         forget_environment();
-    while (receive_descriptors(STDIN_FILENO, fds)) {
-        status = run_worker(a, fds);
+    while (receive_descriptors(STDIN_FILENO, fds, &follow)) {
+        status = run_worker(a, fds, follow);
         if (send(STDIN_FILENO, &status, sizeof status, MSG_NOSIGNAL) != sizeof status)
             break;
     }
@@ -468,7 +470,7 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
         close(in[1]);
         return error_set(e, CENTRAL_TRY_AGAIN, "pipe: %s", strerror(errno));
     }
-    bool sent = send_descriptors(p->socket, (const int[]){in[0], back[1]});
+    bool sent = send_descriptors(p->socket, (const int[]){in[0], back[1]}, job->follow);
     close(in[0]);
     close(back[1]);
     put_job(&line, job);

@@ -70,11 +70,15 @@ struct adapter_context {
     int64_t fetched;
 };
 /* Calls each(closure, record) for every record of an answer that json_check accepted; false from it stops. The record
- * is the answer's own bytes when items is a path expression. False with e when items says error (CENTRAL_REJECTED: this
- * answer is no answer) or the program fails. Nothing is told before items has ended without error. */
+ * is the answer's own bytes when about.records names where they are, or items is a path expression. False with e when
+ * there are none there, or items says error (CENTRAL_REJECTED: this answer is no answer), or the program fails. Nothing
+ * is told before that is known. */
 typedef bool adapter_each(void *closure, struct json record);
 bool adapter_items(struct adapter *a, struct json answer, const struct adapter_context *c, adapter_each *each,
                    void *closure, struct error *e);
+
+/* Whether about.records says it, so that adapter_items needs no program. */
+bool adapter_records_named(const struct adapter *a);
 
 enum adapter_outcome { ADAPTER_EVENT, ADAPTER_SKIPPED, ADAPTER_OUTSIDE, ADAPTER_REJECTED };
 struct adapter_counts {

@@ -5,7 +5,7 @@ def context: input;
 def settings: context.settings;
 def tag: context.tag;
 
-# Definitions an adapter may leave out.
+# Definitions an adapter may leave out; items, where about says where the records are.
 def items: .[];
 def removed: empty;
 def follow: empty;
@@ -96,12 +96,6 @@ def plain:
 
 # The time at which the answer came, as contract §1 writes it.
 def fetched: context.fetched | floor | todate | .[:19] + "+00:00";
-
-# A snapshot's or a feature service's answer.
-def features:
-  if .error then error("the service says: \(.error.message // "" | if . == "" then "error" else . end)")
-  elif (.features | type) == "array" then .features[]
-  else error("no array of features in the answer") end;
 
 # All the text in an element, its children's before its own: what is marked up inside (XHTML) loses its order.
 def texts:

@@ -7,12 +7,12 @@ def about: {
   every: 1800,
   timeout: 120,
   kind: "snapshot",
+  records: "events",
   keep: "30d",
   settings: {}
 };
 
 def requests: {url: "https://eonet.gsfc.nasa.gov/api/v3/events", format: "json"};
-def items: if (.events | type) == "array" then .events[] else error("no array of events in the answer") end;
 
 # severeStorms is severe_storms.
 def snake:

@@ -7,6 +7,7 @@ def about: {
   every: 900,
   timeout: 120,
   kind: "window",
+  records: "features",
   keep: "30d",
   settings: {
     parameters: {
@@ -24,7 +25,6 @@ def requests:
       format: "json",
       paging: "links"
     };
-def items: features;
 
 def event:
   .properties as $p

@@ -7,6 +7,7 @@ def about: {
   every: 60,
   timeout: 60,
   kind: "window",
+  records: "features",
   keep: "8d",
   settings: {
     contact_email: {
@@ -16,9 +17,6 @@ def about: {
 };
 
 def requests: {url: "https://api.weather.gov/alerts/active", format: "json", headers: ["Accept: application/geo+json"]};
-
-def items:
-  if (.features | type) == "array" then .features[] else error("no array of features in the answer") end;
 
 def uses:
   .id, (.properties | .sent, .expires, .event, .severity, .geocode);

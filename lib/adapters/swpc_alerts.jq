@@ -7,12 +7,12 @@ def about: {
   every: 300,
   timeout: 60,
   kind: "log",
+  records: ".",
   keep: "14d",
   settings: {}
 };
 
 def requests: {url: "https://services.swpc.noaa.gov/products/alerts.json", format: "json"};
-def items: if type == "array" then .[] else error("not an array") end;
 
 # K05A, K06W ... : the planetary K index that the product warns of.
 def severity:

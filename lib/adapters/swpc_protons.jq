@@ -7,6 +7,7 @@ def about: {
   every: 600,
   timeout: 60,
   kind: "window",
+  records: ".",
   keep: "14d",
   settings: {}
 };
@@ -17,8 +18,6 @@ def requests: {
   reach: [["1", 82800], ["3", 255600], ["7"]],
   format: "json"
 };
-
-def items: if type == "array" then .[] else error("not an array") end;
 
 def event: {
   id: "\(.time_tag)|\(.energy)",

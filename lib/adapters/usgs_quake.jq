@@ -7,6 +7,7 @@ def about: {
   every: 60,
   timeout: 60,
   kind: "window",
+  records: "features",
   keep: "31d",
   settings: {
     feed: {
@@ -22,9 +23,6 @@ def requests: {
   reach: [["all_hour", 3000], ["all_day", 85800], ["all_week", 604200], ["all_month"]], at_least: "feed",
   format: "json"
 };
-
-def items:
-  if (.features | type) == "array" then .features[] else error("no array of features in the answer") end;
 
 # The same for every quake, so jq has it from the start.
 def tier:

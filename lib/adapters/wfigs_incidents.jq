@@ -7,12 +7,12 @@ def about: {
   every: 300,
   timeout: 120,
   kind: "snapshot",
+  records: "features",
   keep: "14d",
   settings: {}
 };
 
 def requests: fire_request("WFIGS_Incident_Locations_Current");
-def items: features;
 
 def uses:
   .geometry.coordinates,

@@ -7,12 +7,12 @@ def about: {
   every: 300,
   timeout: 120,
   kind: "snapshot",
+  records: "features",
   keep: "14d",
   settings: {}
 };
 
 def requests: fire_request("WFIGS_Interagency_Perimeters_Current");
-def items: features;
 
 def uses:
   .properties | .attr_IncidentName, .poly_IncidentName, .attr_IncidentTypeCategory, .attr_IncidentSize, .poly_GISAcres;

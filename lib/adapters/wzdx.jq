@@ -7,6 +7,7 @@ def about: {
   every: 600,
   timeout: 120,
   kind: "window",
+  records: "features",
   keep: "14d",
   settings: {}
 };
@@ -25,8 +26,6 @@ def follow:
   | (.url | if type == "object" then .url else . end) as $url
   | select($url | type == "string" and startswith("http"))
   | {url: $url, format: "json", tag: {name: .feedname, state: .state}};
-
-def items: features;
 
 def severity: {"all-lanes-closed": 3, "some-lanes-closed": 2}[. // ""] // 1;
 

@@ -221,4 +221,35 @@ exits 69 'a preview of what is never understood' prlimit --cpu=1:60 central-adap
 like "$(cat err)" 'reading it takes more than 1 s of computing' '... says so'
 exits 0 'a preview' central-adapter preview usgs_quake --from "$samples/usgs_quake.geojson"
 isnt "$(cat out)" '' '... shows something'
+
+# --- records that about names ------------------------------------------------------
+
+# named NAME RECORDS: an adapter whose program does not even compile.
+named() {
+    cat >"adapters/$1.jq" <<J
+def about: {name: "$1", title: "t", every: 60, kind: "window", records: $2};
+def requests: {url: "http://127.0.0.1:1/"};
+def event: no_such_definition;
+J
+}
+named member '"list"'
+named answer '"."'
+named wrong 1
+echo '{"list": [{"a":1.0},[], {"a":  "\u00e9"}], "error": null}' >answer
+exits 0 'records that about names' central-fetch member --from answer
+is "$(jq -r 'select(.ok) | [.data.items, .data.state] | @csv' out)" '3,"new"' '... are found without the program'
+is "$(grep -v '"ok"' out | sed 's/.*"data"://' | paste -sd ' ')" '{"a":1.0}} []} {"a":"\u00e9"}}' '... digit for digit'
+echo '[{"a":1}]' >answer
+exits 0 'an answer that is the array' central-fetch answer --from answer
+is "$(jq -r 'select(.ok) | .data.items' out)" 1 '... has its elements'
+failed 'one that should be an object' 'no array of list in the answer' central-fetch member --from answer
+echo '{"list": {"a": 1}}' >answer
+failed 'a member that is no array' 'no array of list in the answer' central-fetch member --from answer
+failed 'an answer that is no array' 'not an array' central-fetch answer --from answer
+echo '{"list": [1], "error": {"code": 400, "message": "too busy"}}' >answer
+failed 'a service that says error' 'the service says: too busy' central-fetch member --from answer
+echo '{"list": [1], "error": true}' >answer
+failed '... without a word' 'the service says: error' central-fetch member --from answer
+exits 78 'records that is no text' central-fetch wrong --from answer
+like "$(cat err)" 'about: records is no text' '... is told'
 done_testing
