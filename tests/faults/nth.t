@@ -126,8 +126,8 @@ declare -A tools=(
 )
 # The status of a run that does what it is for, where that is not 0.
 declare -A wants=([audit]=1 [streams=diff]=1 [sources=status]=1)
-# ... and what else it may end with: a case that could not be run is one that fails.
-declare -A differs=([sources=check]=1 [sources=status]=2)
+# ... and what else it may end with: a case that could not be run is one that fails, what the server could not be asked is a warning.
+declare -A differs=([sources=check]=1 [sources=status]=2 [streams=check]=1)
 # Libraries that do not look at what malloc returns, or abort: no caller can help it. libgcov is part of a program.
 careless='lib(jq|nats|geos|geos_c|stdc\+\+|crypto|ssl)\.so'
 if grep -q __gcov_ "$(type -P central-fetch)"; then careless+='|central-'; fi
