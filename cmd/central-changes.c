@@ -98,7 +98,7 @@ static bool pass_removal(struct changes *c, struct source *s, const struct event
 
     /* Seen all the same: what its source calls past is not missing. */
     ok = ok && state_see(s->state, target, "", &first, &same, e);
-    bool removes = ok && sent.known && !sent.removed && first;
+    bool removes = ok && sent.known && (!sent.removed || sent.removal_lost) && first;
     buf_clear(&c->scratch);
     if (removes) {
         /* One that was written and not recorded is written again as it was: its id holds a time. */
@@ -173,6 +173,16 @@ static bool observe(struct changes *c, struct source *s, const char *id, const s
     return state_observe(s->state, id, buf_text(&c->last), e);
 }
 
+static bool remove_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen);
+
+/* What was removed comes back, and its removal is lost: that goes out again, and first. */
+static bool remove_again(struct changes *c, struct source *s, const char *id, struct error *e)
+{
+    c->now = s;
+    c->failure = e;
+    return state_lost_removal(s->state, id, remove_missing, c, e);
+}
+
 static bool pass_event(struct changes *c, const struct event *ev, const struct filter_line *line, struct error *e)
 {
     struct source *s = source_of(c, ev, e);
@@ -203,6 +213,7 @@ static bool pass_event(struct changes *c, const struct event *ev, const struct f
         free(id);
         return ok;
     }
+    ok = ok && (!sent.removal_lost || remove_again(c, s, id, e));
     /* The number this very content got before and was not recorded under, else the next that no content has. */
     int64_t last = sent.revision > sent.issued_revision ? sent.revision : sent.issued_revision;
     bool again = ok && sent.issued_revision > sent.revision && strcmp(sent.issued_hash, buf_text(&c->hash)) == 0;

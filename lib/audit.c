@@ -21,8 +21,8 @@ static const char *const statements[STATEMENTS] = {
     [PUT_SOURCE] = "insert or ignore into source values (?1, ?2)",
     [PUT_STREAM] = "insert or ignore into stream values (?1, ?2, ?3)",
     [PUT_STATE] = "insert or ignore into state values (?1, ?2, ?5, ?3, ?6, ?4, nullif(?7, 0), ?8)",
-    [PUT_BUS] = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?5, ?7, ?8)",
-    [PUT_ARCHIVE] = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?6, ?7, ?8)",
+    [PUT_BUS] = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?9, ?5, ?7, ?8)",
+    [PUT_ARCHIVE] = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?9, ?6, ?7, ?8)",
     [HAS_SOURCE] = "select 1 from source where name = ?1",
 };
 
@@ -32,20 +32,20 @@ struct audit {
     struct statement statements[STATEMENTS];
 };
 
-/* Removals are rows of bus and archive like all events, with removes; a state has them with what they removed. at:
- * seconds. */
+/* Removals are rows of bus and archive like all events, with removes, and gone, the revision that it removes; a state
+ * has them with what they removed. at: seconds. */
 static const char layout[] =
     "pragma journal_mode = off; pragma synchronous = off; pragma temp_store = file;"
     "create table source (name text primary key, remembers integer not null) without rowid;"
     "create table stream (name text primary key, first integer not null, kept integer not null) without rowid;"
     "create table state (source text, id text, revision integer, hash text, removed integer, stream text,"
     " sequence integer, at integer, primary key (source, id)) without rowid;"
-    "create table bus (source text, id text, revision integer, hash text, removes text, stream text, sequence integer,"
-    " at integer, primary key (source, id, revision, hash)) without rowid;"
-    "create table archive (source text, id text, revision integer, hash text, removes text, stands integer,"
-    " removed integer, at integer, primary key (source, id, revision, hash)) without rowid;"
-    "create index bus_removes on bus (source, removes) where removes is not null;"
-    "create index archive_removes on archive (source, removes, at) where removes is not null;"
+    "create table bus (source text, id text, revision integer, hash text, removes text, gone integer, stream text,"
+    " sequence integer, at integer, primary key (source, id, revision, hash)) without rowid;"
+    "create table archive (source text, id text, revision integer, hash text, removes text, gone integer,"
+    " stands integer, removed integer, at integer, primary key (source, id, revision, hash)) without rowid;"
+    "create index bus_removes on bus (source, removes, gone) where removes is not null;"
+    "create index archive_removes on archive (source, removes, gone, at) where removes is not null;"
     "begin";
 
 struct audit *audit_open(struct error *e)
@@ -185,8 +185,8 @@ static bool on_message(struct reading *r, const struct consumed *m)
         ok = read_key(r, &ev, &k, &wanted);
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r->hash), k.removes, r->name};
-        const int64_t numbers[] = {ev.revision, (int64_t)m->sequence, m->stored / CLOCK_SECOND};
-        ok = put(r->a, PUT_BUS, texts, 5, numbers, 3, r->e);
+        const int64_t numbers[] = {ev.revision, (int64_t)m->sequence, m->stored / CLOCK_SECOND, ev.removes_revision};
+        ok = put(r->a, PUT_BUS, texts, 5, numbers, 4, r->e);
     }
     free_key(&k);
     buf_free(&adopted);
@@ -263,8 +263,8 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
         ok = read_key(&r, &ev, &k, &wanted);
     if (ok && wanted) {
         const char *texts[] = {k.source, k.id, buf_text(&r.hash), k.removes};
-        const int64_t numbers[] = {ev.revision, stands, removed, received};
-        ok = put(a, PUT_ARCHIVE, texts, 4, numbers, 4, e);
+        const int64_t numbers[] = {ev.revision, stands, removed, received, ev.removes_revision};
+        ok = put(a, PUT_ARCHIVE, texts, 4, numbers, 5, e);
     }
     free_key(&k);
     buf_free(&adopted);
@@ -283,11 +283,13 @@ bool audit_add_archived(struct audit *a, const char *payload, size_t len, bool s
 #define GAPS_SENT                                                                                                      \
     "select 0, source, id, number, removed, on_bus, in_archive, stream, sequence, null, 0, at from ("                  \
     "select s.*, s.revision + (s.hash = '' and not s.removed) number,"                                                 \
-    " case when s.removed then exists (select 1 from bus b where b.source = s.source and b.removes = s.id)"            \
+    " case when s.removed then exists (select 1 from bus b where b.source = s.source and b.removes = s.id"             \
+    " and b.gone >= s.revision)"                                                                                       \
     " else exists (select 1 from bus b where b.source = s.source and b.id = s.id"                                      \
     " and b.revision = s.revision + (s.hash = ''))"                                                                    \
     " end on_bus,"                                                                                                     \
-    " case when s.removed then exists (select 1 from archive a where a.source = s.source and a.removes = s.id)"        \
+    " case when s.removed then exists (select 1 from archive a where a.source = s.source and a.removes = s.id"         \
+    " and a.gone >= s.revision)"                                                                                       \
     " else exists (select 1 from archive a where a.source = s.source and a.id = s.id"                                  \
     " and a.revision = s.revision + (s.hash = ''))"                                                                    \
     " end or coalesce(s.at < (select kept from stream where name = s.stream), 0) in_archive,"                          \

@@ -35,8 +35,10 @@ enum {
     LOSE,
     STATEMENTS
 };
+/* Of one that is removed, and whose removal is to go out again. */
+#define REMOVAL_LOST "(removed and misses < 0)"
 static const char *const statements[STATEMENTS] = {
-    [FIND] = "select hash, revision, removed from sent where id = ?1",
+    [FIND] = "select hash, revision, removed, " REMOVAL_LOST " from sent where id = ?1",
     [ISSUED] = "select hash, revision from issued where id = ?1",
     [ISSUE] = "insert or replace into temp.issuing (id, hash, revision) values (?1, ?2, ?3)",
     [SEE] = "insert or ignore into temp.seen (id, hash) values (?1, ?2)",
@@ -63,8 +65,7 @@ static const char *const statements[STATEMENTS] = {
                     " where excluded.revision > issued.revision",
     [LOSE] = "update sent set revision = revision - (removed = 0 and hash <> ''),"
              " hash = case removed when 0 then '' else hash end,"
-             " misses = case removed when 0 then misses else ?2 end, removed = 0, stream = null, sequence = null"
-             " where id = ?1",
+             " misses = case removed when 0 then misses else -1 end, stream = null, sequence = null where id = ?1",
 };
 
 struct state {
@@ -437,6 +438,7 @@ bool state_find(struct state *s, const char *id, struct state_sent *out, struct 
         strncpy(out->hash, hash ? hash : "", sizeof out->hash - 1);
         out->revision = sqlite3_column_int64(s->statements[FIND].at, 1);
         out->removed = sqlite3_column_int(s->statements[FIND].at, 2) != 0;
+        out->removal_lost = sqlite3_column_int(s->statements[FIND].at, 3) != 0;
     }
     sql_reset(&s->statements[FIND]);
     bool issued;
@@ -609,10 +611,7 @@ bool state_rewind(struct state *s, int64_t since, struct error *e)
 
 bool state_lose(struct state *s, const char *id, struct error *e)
 {
-    /* Gone for so many polls that the next complete one without it removes it again. */
-    const int64_t misses = INT32_MAX;
-
-    return put(s, LOSE_ISSUED, &id, 1, NULL, 0, e) && put(s, LOSE, &id, 1, &misses, 1, e);
+    return put(s, LOSE_ISSUED, &id, 1, NULL, 0, e) && put(s, LOSE, &id, 1, NULL, 0, e);
 }
 
 /* --- polls ---------------------------------------------------------------------------------------------------------
@@ -623,7 +622,7 @@ bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_m
     if (strcmp(kind, s->kind) != 0 && !put(s, PUT_KIND, &kind, 1, NULL, 0, e))
         return false;
     if (!once(s,
-              "update sent set misses = 0, last_seen = max(last_seen, ?1)"
+              "update sent set misses = min(misses, 0), last_seen = max(last_seen, ?1)"
               " where (misses > 0 or last_seen < ?1 - 3600) and id in (select id from temp.seen)",
               now, e))
         return false;
@@ -652,8 +651,19 @@ bool state_each_missing(struct state *s, int64_t misses, state_missing *each, vo
     return sql_each(&s->sql,
                     "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
                     " from sent s join observed o using (id) left join issued i using (id)"
-                    " where s.removed = 0 and s.misses >= ?1 and s.id not in (select id from temp.seen) order by s.id",
+                    " where ((removed = 0 and misses >= ?1) or " REMOVAL_LOST
+                    ") and s.id not in (select id from temp.seen) order by s.id",
                     NULL, 0, &misses, 1, on_missing, &t, e);
+}
+
+bool state_lost_removal(struct state *s, const char *id, state_missing *each, void *closure, struct error *e)
+{
+    struct telling t = {.missing = each, .closure = closure};
+
+    return sql_each(&s->sql,
+                    "select s.id, s.revision, o.last, s.last_seen from sent s join observed o using (id)"
+                    " where s.id = ?1 and " REMOVAL_LOST,
+                    &id, 1, NULL, 0, on_missing, &t, e);
 }
 
 bool state_new_poll(struct state *s, struct error *e)

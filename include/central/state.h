@@ -64,6 +64,7 @@ bool state_open_transaction(const struct state *s);
  * What is known of an id. */
 struct state_sent {
     bool known, removed;
+    bool removal_lost; /* removed, and its removal is to go out again (state_lose) */
     int64_t revision;
     char hash[33];
     int64_t issued_revision; /* 0: none */
@@ -86,9 +87,12 @@ bool state_knows_reject(struct state *s, const char *id, bool *known, struct err
 /* At the end of a poll, inside a transaction: ids that were seen are so now; where count_misses, those that were not
  * have missed one poll more. */
 bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_misses, struct error *e);
-/* Calls each for every id that stands, was not seen in this poll and has missed at least so many complete ones. */
+/* Calls each for every id that was not seen in this poll and stands, having missed at least so many complete ones, or
+ * whose removal was lost. */
 typedef bool state_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen);
 bool state_each_missing(struct state *s, int64_t misses, state_missing *each, void *closure, struct error *e);
+/* The same for this id, if its removal was lost. */
+bool state_lost_removal(struct state *s, const char *id, state_missing *each, void *closure, struct error *e);
 /* Forgets what this poll saw. */
 bool state_new_poll(struct state *s, struct error *e);
 
@@ -131,8 +135,8 @@ typedef bool state_on_row(void *closure, const struct state_row *row);
 bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e);
 typedef bool state_on_newest(void *closure, const char *stream, int64_t sequence, const char *id);
 bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e);
-/* What was sent of id is gone: when it is seen again it goes out again, under the number it had; when it is missing,
- * its removal does. */
+/* What was sent of id is gone: when it is seen again it goes out again, under the number it had. Of what was removed
+ * its removal goes out again, with the next poll: also when the id is seen again by then, and before it. */
 bool state_lose(struct state *s, const char *id, struct error *e);
 /* What a removal of id will need (JSON text), outside a poll. */
 bool state_put_observed(struct state *s, const char *id, const char *last, struct error *e);

@@ -158,6 +158,37 @@ poll
 is "$(stream central.fire.x | grep -o 'z.*')" 'z@4=9 ' '... and goes out when it is seen'
 archive
 
+# A removal is lost, and what it removed comes back with the next poll, as it was: it was gone nonetheless, and who heard so must hear
+# that it stands.
+removal() { state "select sequence from sent where id = 'z'"; }
+feed b:2 c:2
+poll
+poll
+lose "$(removal)"
+hub restart --nats >/dev/null
+feed b:2 c:2 z:9
+poll
+like "$(cat said)" 'has lost 1 event' 'a removal is lost before what it removed comes back'
+is "$(stream | grep -o 'z@4.*')" 'z@4=9 z=removal z@5=9 ' '... it goes out again, and then what came back, though it is the same'
+archive
+exits 0 '... and all are equal' audit
+is "$(archived)" 'a@4 removed b@2 c@2 d removed z@5' '... it stands'
+# The same, and what was on its way when a stage was killed goes out as it was.
+feed b:2 c:2
+poll
+poll
+archive
+lose "$(removal)"
+hub restart --nats >/dev/null
+central-commit --reconcile --quiet fires 2>/dev/null
+feed b:2 c:2 z:9
+central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null
+poll
+is "$(stream | grep -o 'z@5.*')" 'z@5=9 z=removal z@6=9 ' '... also when that was not recorded the first time'
+archive
+exits 0 '... all are equal' audit
+is "$(archived)" 'a@4 removed b@2 c@2 d removed z@6' '... and it stands'
+
 # Two contents under one number.
 psql -Xqc "update events set payload = jsonb_set(payload, '{data,data,v}', '\"forged\"') where id = 'b'"
 exits 1 'one revision with two contents' audit
