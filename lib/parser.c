@@ -462,7 +462,7 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
     struct buf line = {0};
 
     if (!p->starter)
-        return error_set(e, CENTRAL_BUG, "what reads answers is gone");
+        return error_set(e, CENTRAL_TRY_AGAIN, "what reads answers is gone");
     if (pipe2(in, O_CLOEXEC))
         return error_set(e, CENTRAL_TRY_AGAIN, "pipe: %s", strerror(errno));
     if (pipe2(back, O_CLOEXEC)) {
@@ -488,6 +488,10 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
             return error_set(e, CENTRAL_TRY_AGAIN, "stopped by a signal");
         if (WIFEXITED(status) && WEXITSTATUS(status) == CENTRAL_TRY_AGAIN)
             return error_set(e, CENTRAL_TRY_AGAIN, "no memory for what reads answers");
+        /* Like a worker that was killed, but the answer is not to blame: it was not begun. */
+        if (WIFSIGNALED(status))
+            return error_set(e, CENTRAL_TRY_AGAIN, "what starts those that read answers was killed by SIG%s",
+                             sigabbrev_np(WTERMSIG(status)));
         return error_set(e, CENTRAL_BUG, "what reads answers is gone");
     }
     return ok && ended_well(status, e) && check(out, result, e);

@@ -37,8 +37,8 @@ struct parser_job {
 };
 /* Takes body (it is empty afterwards). Sets out to checked JSON text: [{"more": true, "next": URL}, RECORD, ...], of
  * which out->data is the memory; with follow the records are requests. False with e: the answer is none, or was too
- * much for its process (CENTRAL_REJECTED), no process could be had (CENTRAL_TRY_AGAIN), a signal came
- * (CENTRAL_TRY_AGAIN), or none will be had any more (CENTRAL_BUG). */
+ * much for its process (CENTRAL_REJECTED), no process could be had, now or any more (CENTRAL_TRY_AGAIN), a signal came
+ * (CENTRAL_TRY_AGAIN), or who starts them ended by itself (CENTRAL_BUG). */
 bool parser_read(struct parser *p, const struct parser_job *job, struct buf *body, struct buf *out, struct json *result,
                  struct error *e);
 

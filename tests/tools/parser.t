@@ -116,8 +116,8 @@ starter=${starter% }
 kill -KILL "$starter"
 status=0
 wait $fetch || status=$?
-is "$status" 70 'when who starts them is killed no answer is read any more'
-like "$(cat err)" 'what reads answers is gone' '... says so'
+is "$status" 75 'when who starts them is killed no answer is read any more'
+like "$(cat err)" 'what starts those that read answers was killed by SIGKILL' '... says so'
 ok '... and who read is gone with it' wait_for 10 gone "$worker"
 
 central-fetch endless --now >out 2>err &
