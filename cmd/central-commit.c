@@ -188,7 +188,7 @@ static bool on_idle(void *closure, struct error *e)
 
 static bool reconcile_source(struct bus **bus, const char *name, int given, struct error *e)
 {
-    int64_t lost = 0;
+    int64_t lost = 0, learned = 0;
     int lock = -1;
 
     if (!state_exists(name))
@@ -196,10 +196,12 @@ static bool reconcile_source(struct bus **bus, const char *name, int given, stru
     if (given < 0 ? (lock = state_lock(name, e)) < 0 : !state_lock_at(given, name, e))
         return false;
     struct state *s = state_open(name, e);
-    bool ok = s && (*bus || (*bus = bus_open(log_tool(), e))) && reconcile(*bus, s, &lost, e);
+    bool ok = s && (*bus || (*bus = bus_open(log_tool(), e))) && reconcile(*bus, s, &lost, &learned, e);
     state_close(s);
     if (lock >= 0)
         close(lock);
+    if (learned)
+        log_info("%s: learned of %lld events that were published and not recorded", name, (long long)learned);
     if (lost)
         log_warning(
             "%s: the broker has lost %lld events that it had acknowledged: the next poll sends what it still sees of "

@@ -4,17 +4,12 @@
 #include <string.h>
 
 #include "central/clock.h"
-#include "central/consumer.h"
 #include "central/event.h"
 #include "central/mem.h"
 #include "central/original.h"
 #include "central/sql.h"
 #include "central/stream.h"
-
-/* While nothing comes, so often is asked whether that was all. */
-#define QUIET_MS 100
-/* A server that is away for so long is away. */
-#define GIVE_UP_SECONDS 30
+#include "central/stream_read.h"
 
 enum { PUT_SOURCE, PUT_STREAM, PUT_STATE, PUT_BUS, PUT_ARCHIVE, HAS_SOURCE, STATEMENTS };
 static const char *const statements[STATEMENTS] = {
@@ -173,8 +168,9 @@ static void free_key(struct key *k)
     free(k->removes);
 }
 
-static bool on_message(struct reading *r, const struct consumed *m)
+static bool on_message(void *closure, const struct consumed *m)
 {
+    struct reading *r = closure;
     struct buf adopted = {0};
     struct event ev;
     struct key k = {0};
@@ -193,38 +189,6 @@ static bool on_message(struct reading *r, const struct consumed *m)
     return ok;
 }
 
-static bool read_messages(struct reading *r, struct bus *b, int64_t since)
-{
-    const struct consumer_options o = {
-        .stream = r->name, .from = since ? CONSUMER_SINCE : CONSUMER_ALL, .since = since, .no_ack = true};
-    struct consumers *cs = consumers_open(b, r->e);
-    struct consumed m;
-    bool ok = cs && consumers_add(cs, &o, NULL, r->e);
-    int64_t heard = clock_monotonic();
-
-    while (ok) {
-        int got = consumers_next(cs, 0, &m, r->e);
-        if (bus_connected(b))
-            heard = clock_monotonic();
-        if (got == 0) {
-            if (consumers_drained(cs, r->e))
-                break;
-            if (!r->e->text && clock_monotonic() - heard > GIVE_UP_SECONDS * CLOCK_SECOND)
-                error_set(r->e, CENTRAL_UNAVAILABLE, "%s: connection lost for %d seconds", bus_url(b), GIVE_UP_SECONDS);
-            got = r->e->text ? -1 : consumers_next(cs, QUIET_MS, &m, r->e);
-        }
-        if (got > 0) {
-            ok = on_message(r, &m);
-            consumed_free(&m);
-        } else if (got < 0) {
-            ok = r->e->text ? false : error_set(r->e, CENTRAL_TRY_AGAIN, "%s: interrupted", r->name);
-        }
-    }
-    if (cs)
-        consumers_close(cs);
-    return ok;
-}
-
 bool audit_read_stream(struct audit *a, struct bus *b, const char *stream, int64_t keep, int64_t since, struct error *e)
 {
     struct reading r = {.a = a, .name = stream, .e = e};
@@ -240,7 +204,9 @@ bool audit_read_stream(struct audit *a, struct bus *b, const char *stream, int64
     if (!ok && !missing)
         return false;
     const int64_t numbers[] = {first, keep ? clock_now() / CLOCK_SECOND - keep : 0};
-    ok = put(a, PUT_STREAM, &r.name, 1, numbers, 2, e) && (missing || read_messages(&r, b, since));
+    const struct consumer_options from = {
+        .stream = stream, .from = since ? CONSUMER_SINCE : CONSUMER_ALL, .since = since};
+    ok = put(a, PUT_STREAM, &r.name, 1, numbers, 2, e) && (missing || stream_read(b, &from, on_message, &r, e));
     buf_free(&r.hash);
     return ok;
 }

@@ -7,6 +7,7 @@
 #include "central/event.h"
 #include "central/mem.h"
 #include "central/original.h"
+#include "central/reconcile.h"
 #include "central/stream.h"
 
 struct repair {
@@ -95,30 +96,6 @@ static bool publish(struct repair *r, const struct event *ev, struct error *e)
     return ok;
 }
 
-/* The state says of ev that it was sent, and where it is; receipt {0}: nobody told. */
-static bool learn(struct state *s, const struct event *ev, const char *stream, int64_t sequence, struct error *e)
-{
-    int64_t now = clock_now() / CLOCK_SECOND;
-    struct buf text = {0};
-    char *envelope = json_string(ev->id), *id = json_string(json_exists(ev->removes) ? ev->removes : ev->event_id);
-    const struct state_receipt receipt = {stream, sequence, envelope};
-    bool ok;
-
-    if (json_exists(ev->removes)) {
-        ok = state_put_removed(s, id, &receipt, now, e);
-    } else {
-        json_put_hash(&text, json_hash(ev->data));
-        ok = state_put_sent(s, id, buf_text(&text), ev->revision, &receipt, now, e);
-        buf_clear(&text);
-        event_put_last(&text, ev, ev->revision);
-        ok = ok && state_put_observed(s, id, buf_text(&text), e);
-    }
-    free(envelope);
-    free(id);
-    buf_free(&text);
-    return ok;
-}
-
 /* Its payload, from the archive or the bus; *out REPAIR_NONE when neither has it. */
 static bool find(struct repair *r, const struct gap *g, struct buf *payload, bool *archived, bool *on_bus,
                  struct error *e)
@@ -145,7 +122,7 @@ static bool close_gap(struct repair *r, struct state *s, const struct gap *g, co
     switch (g->kind) {
     case GAP_SENT:
         *out = REPAIR_PUBLISHED;
-        return archived && publish(r, ev, e) && learn(s, ev, r->stream, (int64_t)r->sequence, e);
+        return archived && publish(r, ev, e) && reconcile_learn(s, ev, r->stream, (int64_t)r->sequence, e);
     case GAP_ARCHIVED:
         *out = archived ? REPAIR_NONE : REPAIR_ARCHIVED;
         if (archived)
@@ -159,7 +136,7 @@ static bool close_gap(struct repair *r, struct state *s, const struct gap *g, co
         return true;
     case GAP_KNOWN:
         *out = REPAIR_LEARNED;
-        return learn(s, ev, g->stream, g->sequence, e) &&
+        return reconcile_learn(s, ev, g->stream, g->sequence, e) &&
                (!g->removed || state_put_removed(s, g->id, &(struct state_receipt){0}, g->at, e));
     default:
         return true;

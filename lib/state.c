@@ -523,7 +523,7 @@ bool state_put_reject(struct state *s, const char *id, int64_t now, struct error
     return put(s, PUT_REJECT, &id, 1, &now, 1, e);
 }
 
-static bool put_newest(struct state *s, const struct state_receipt *r, struct error *e)
+bool state_put_newest(struct state *s, const struct state_receipt *r, struct error *e)
 {
     const char *texts[] = {r->stream, r->id};
 
@@ -536,7 +536,7 @@ bool state_put_sent(struct state *s, const char *id, const char *hash, int64_t r
     const char *texts[] = {id, hash, r->stream};
     const int64_t numbers[] = {revision, now, r->sequence};
 
-    return put(s, PUT_SENT, texts, 3, numbers, 3, e) && put_newest(s, r, e);
+    return put(s, PUT_SENT, texts, 3, numbers, 3, e) && state_put_newest(s, r, e);
 }
 
 bool state_put_removed(struct state *s, const char *id, const struct state_receipt *r, int64_t now, struct error *e)
@@ -544,7 +544,7 @@ bool state_put_removed(struct state *s, const char *id, const struct state_recei
     const char *texts[] = {id, r->stream};
     const int64_t numbers[] = {now, r->sequence};
 
-    return put(s, PUT_REMOVED, texts, 2, numbers, 2, e) && put_newest(s, r, e);
+    return put(s, PUT_REMOVED, texts, 2, numbers, 2, e) && state_put_newest(s, r, e);
 }
 
 /* --- looking back --------------------------------------------------------------------------------------------------
@@ -579,6 +579,23 @@ bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct 
     return sql_each(&s->sql,
                     "select id, hash, revision, removed, coalesce(acknowledged, last_seen), stream, sequence from sent",
                     NULL, 0, NULL, 0, on_sent, &t, e);
+}
+
+static bool on_any(void *closure, sqlite3_stmt *row)
+{
+    (void)row;
+    *(bool *)closure = true;
+    return false;
+}
+
+bool state_unrecorded(struct state *s, bool *yes, struct error *e)
+{
+    *yes = false;
+    return sql_each(&s->sql,
+                    "select 1 from issued i left join sent s using (id) where i.id not like 'removal of %'"
+                    " and i.revision > coalesce(s.revision, 0)",
+                    NULL, 0, NULL, 0, on_any, yes, e) ||
+           *yes;
 }
 
 static bool on_newest(void *closure, sqlite3_stmt *row)

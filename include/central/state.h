@@ -133,8 +133,12 @@ struct state_row {
 typedef bool state_on_row(void *closure, const struct state_row *row);
 /* False from each ends it, with e->text NULL. */
 bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct error *e);
+/* Whether lines went out under numbers that nobody recorded: they may be on the bus. */
+bool state_unrecorded(struct state *s, bool *yes, struct error *e);
 typedef bool state_on_newest(void *closure, const char *stream, int64_t sequence, const char *id);
 bool state_each_newest(struct state *s, state_on_newest *each, void *closure, struct error *e);
+/* The stream was looked at up to this message, whoever sent it. */
+bool state_put_newest(struct state *s, const struct state_receipt *r, struct error *e);
 /* What was sent of id is gone: when it is seen again it goes out again, under the number it had. Of what was removed
  * its removal goes out again, with the next poll: also when the id is seen again by then, and before it. */
 bool state_lose(struct state *s, const char *id, struct error *e);

@@ -189,6 +189,46 @@ archive
 exits 0 '... all are equal' audit
 is "$(archived)" 'a@4 removed b@2 c@2 d removed z@6' '... and it stands'
 
+# A pipe that ends between publishing and recording, and the source no longer tells what it told then.
+unrecorded() { central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null; }
+feed b:2 c:2 z:9 y:1
+unrecorded
+feed b:2 c:2 z:9
+poll
+like "$(cat said)" 'learned of 1 events that were published and not recorded' 'what was published and not recorded is learned'
+poll
+is "$(stream | grep -o 'y=.*')" 'y=1 y=removal ' '... and removed when it is gone'
+is "$(state "select count(*) from issued where id = 'y'")" 0 '... once'
+poll
+unlike "$(cat said)" learned '... and not learned again'
+# A number under which nothing was published costs one look.
+state "insert into issued values ('never', 'f00', 1)"
+before=$(state "select sequence from newest")
+central-publish --quiet <<<"$(jq -c 'del(.centralrevision) | .id = "o" | .data |= (.id = "o" | .adapter = "others")' <<<"$(central-subscribe --all central.fire.x | head -n 1)")"
+exits 0 'a number that was never published' central-commit --reconcile fires
+unlike "$(cat err)" learned '... is not learned'
+is "$(state 'select sequence from newest')" "$((before + 1))" '... and where it was looked for is not looked again'
+exits 0 '... though the newest there is of another source' central-commit --reconcile fires
+is "$(cat err)" '' '... which is not lost'
+js_api STREAM.MSG.DELETE.CENTRAL_FIRE "{\"seq\":$((before + 1))}" >/dev/null
+state "delete from issued where id = 'never'"
+# The very first poll: nobody knows where it went.
+archive
+rm -rf state
+sed 's/fires/early/g' adapters/fires.jq >adapters/early.jq
+feed x:1
+central-fetch early --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null
+feed w:1
+for n in 1 2; do central-source early --from answer 2>>first; done
+like "$(cat first)" 'early: learned of 1 events' 'what a first poll published and did not record is found'
+is "$(central-subscribe --all 'central.fire.>' | jq -r 'select(.data.adapter == "early") | .data.removes // .data.id' | tr '\n' ' ')" 'x w x ' '... and removed when it is gone'
+rm -rf state
+central-audit --learn fires 2>/dev/null
+feed b:2 c:2 z:9
+poll
+archive
+exits 0 'and all are equal' audit
+
 # Two contents under one number.
 psql -Xqc "update events set payload = jsonb_set(payload, '{data,data,v}', '\"forged\"') where id = 'b'"
 exits 1 'one revision with two contents' audit
