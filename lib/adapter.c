@@ -701,11 +701,6 @@ static bool collect_values(struct adapter *a, struct json answer, jv parsed, str
     return !e->text;
 }
 
-bool adapter_records_named(const struct adapter *a)
-{
-    return json_exists(json_get(a->about, "records"));
-}
-
 /* The array that about.records names: a member of the answer, or "." for the answer itself. */
 static bool find_records(const struct adapter *a, struct json answer, struct json *list, struct error *e)
 {
@@ -738,7 +733,7 @@ bool adapter_items(struct adapter *a, struct json answer, const struct adapter_c
     struct error failed = {0};
     struct json list, record;
 
-    if (adapter_records_named(a)) {
+    if (json_exists(json_get(a->about, "records"))) {
         if (!find_records(a, answer, &list, e))
             return false;
         for (struct json_iter i = json_walk(list); json_next(&i, NULL, &record);)

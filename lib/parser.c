@@ -218,16 +218,16 @@ static _Noreturn void work(struct adapter *a)
 /* --- the starter: a process for each answer ------------------------------------------------------------------------
  */
 
-/* A message with these two descriptors, and a byte: whether the answer is one to follow. */
+/* A message with these two descriptors, and the other way round. */
 union descriptors {
     struct cmsghdr header;
     char room[CMSG_SPACE(2 * sizeof(int))];
 };
 
-static bool send_descriptors(int socket, const int fds[2], bool follow)
+static bool send_descriptors(int socket, const int fds[2])
 {
     union descriptors control = {0};
-    char byte = follow;
+    char byte = 0;
     struct iovec one = {&byte, 1};
     struct msghdr m = {
         .msg_iov = &one, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
@@ -240,7 +240,7 @@ static bool send_descriptors(int socket, const int fds[2], bool follow)
     return sendmsg(socket, &m, MSG_NOSIGNAL) == 1;
 }
 
-static bool receive_descriptors(int socket, int fds[2], bool *follow)
+static bool receive_descriptors(int socket, int fds[2])
 {
     union descriptors control = {0};
     char byte;
@@ -255,7 +255,6 @@ static bool receive_descriptors(int socket, int fds[2], bool *follow)
     if (!c || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
         return false;
     memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
-    *follow = byte;
     return true;
 }
 
@@ -273,7 +272,8 @@ static void forget_environment(void)
     free(zone);
 }
 
-/* Once for all workers, and not before there is an answer that needs it. */
+/* Once for all workers, and not before there is an answer to read. Also where about names the records: a mistake in the
+ * program is this poll's failure and stands in its report, while central-normalize could only end. */
 static bool compile(struct adapter *a, int fd)
 {
     struct error e = {0};
@@ -291,9 +291,9 @@ static bool compile(struct adapter *a, int fd)
 }
 
 /* A worker on these pipes; its wait status, or what fork's errno was below zero. */
-static int run_worker(struct adapter *a, const int fds[2], bool follow)
+static int run_worker(struct adapter *a, const int fds[2])
 {
-    bool compiled = (!follow && adapter_records_named(a)) || compile(a, fds[1]);
+    bool compiled = compile(a, fds[1]);
     pid_t self = getpid(), pid = compiled ? fork() : -1;
     int status = compiled ? -errno : 0;
 
@@ -313,7 +313,6 @@ static int run_worker(struct adapter *a, const int fds[2], bool follow)
 static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
 {
     int fds[2], status;
-    bool follow;
 
     worker_end_with(parent);
     if (dup2(socket, STDIN_FILENO) < 0)
@@ -321,8 +320,8 @@ static _Noreturn void serve(struct adapter *a, int socket, pid_t parent)
     confine_descriptors(STDIN_FILENO + 1);
     if (CONFINED)
         forget_environment();
-    while (receive_descriptors(STDIN_FILENO, fds, &follow)) {
-        status = run_worker(a, fds, follow);
+    while (receive_descriptors(STDIN_FILENO, fds)) {
+        status = run_worker(a, fds);
         if (send(STDIN_FILENO, &status, sizeof status, MSG_NOSIGNAL) != sizeof status)
             break;
     }
@@ -470,7 +469,7 @@ bool parser_read(struct parser *p, const struct parser_job *job, struct buf *bod
         close(in[1]);
         return error_set(e, CENTRAL_TRY_AGAIN, "pipe: %s", strerror(errno));
     }
-    bool sent = send_descriptors(p->socket, (const int[]){in[0], back[1]}, job->follow);
+    bool sent = send_descriptors(p->socket, (const int[]){in[0], back[1]});
     close(in[0]);
     close(back[1]);
     put_job(&line, job);

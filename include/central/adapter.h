@@ -77,9 +77,6 @@ typedef bool adapter_each(void *closure, struct json record);
 bool adapter_items(struct adapter *a, struct json answer, const struct adapter_context *c, adapter_each *each,
                    void *closure, struct error *e);
 
-/* Whether about.records says it, so that adapter_items needs no program. */
-bool adapter_records_named(const struct adapter *a);
-
 enum adapter_outcome { ADAPTER_EVENT, ADAPTER_SKIPPED, ADAPTER_OUTSIDE, ADAPTER_REJECTED };
 struct adapter_counts {
     uint64_t events, skipped, outside, rejected;

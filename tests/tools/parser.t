@@ -224,12 +224,13 @@ isnt "$(cat out)" '' '... shows something'
 
 # --- records that about names ------------------------------------------------------
 
-# named NAME RECORDS: an adapter whose program does not even compile.
+# named NAME RECORDS
 named() {
     cat >"adapters/$1.jq" <<J
 def about: {name: "$1", title: "t", every: 60, kind: "window", records: $2};
 def requests: {url: "http://127.0.0.1:1/"};
-def event: no_such_definition;
+def items: error("asked");
+def event: empty;
 J
 }
 named member '"list"'
@@ -237,7 +238,7 @@ named answer '"."'
 named wrong 1
 echo '{"list": [{"a":1.0},[], {"a":  "\u00e9"}], "error": null}' >answer
 exits 0 'records that about names' central-fetch member --from answer
-is "$(jq -r 'select(.ok) | [.data.items, .data.state] | @csv' out)" '3,"new"' '... are found without the program'
+is "$(jq -r 'select(.ok) | [.data.items, .data.state] | @csv' out)" '3,"new"' '... are found without asking items'
 is "$(grep -v '"ok"' out | sed 's/.*"data"://' | paste -sd ' ')" '{"a":1.0}} []} {"a":"\u00e9"}}' '... digit for digit'
 echo '[{"a":1}]' >answer
 exits 0 'an answer that is the array' central-fetch answer --from answer
