@@ -504,6 +504,12 @@ bool poll_run(struct adapter *a, struct parser *parser, struct http *h, const st
     }
     if (ok) {
         put_report(&p, result);
+        /* A signal before the first request, or between two, fails none of them. */
+        if (!result->complete && p.status == CENTRAL_OK) {
+            p.status = CENTRAL_TRY_AGAIN;
+            if (!o->quiet)
+                log_error("%s: %s", adapter_name(a), result->error);
+        }
         line_write(w, p.line.data, p.line.len);
         result->retry_after = p.retry_after;
         result->status = p.status;

@@ -131,6 +131,33 @@ kill -KILL $fetch
 ok 'a poll that is killed takes both with it' wait_for 10 gone "$worker"
 ok '... both' wait_for 10 gone "$starter"
 
+# SIGTERM before anything is asked: while the adapter is read, from a pipe.
+mv adapters/endless.jq kept
+mkfifo adapters/endless.jq
+rm -f state/endless.poll
+opened() { [[ $(readlink "/proc/$fetch/fd/"* 2>/dev/null) == *endless.jq* ]]; }
+stopped() {
+    central-fetch endless "$@" >out 2>err 8>&- &
+    fetch=$!
+    exec 8<>adapters/endless.jq
+    ok 'an adapter is being read' wait_for 20 opened
+    kill -TERM $fetch
+    cat kept >&8
+    exec 8>&-
+    status=0
+    wait $fetch || status=$?
+}
+stopped --now
+is "$status" 75 'SIGTERM before anything was asked is no success'
+is "$(cat out)" '' '... there is nothing to report'
+like "$(cat err)" 'endless: stopped before anything was asked' '... and the tool says so'
+stopped --from answer
+is "$status" 75 '... nor is it later'
+is "$(jq -c '[.ok, .data.state, .error]' out)" '[false,"failed","stopped before all was asked"]' '... the report says so'
+like "$(cat err)" 'endless: stopped before all was asked' '... and the tool'
+rm adapters/endless.jq
+mv kept adapters/endless.jq
+
 # --- limits ----------------------------------------------------------------------
 
 adapter loop '(def f: f; f)'
