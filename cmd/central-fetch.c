@@ -125,12 +125,12 @@ static enum central_exit poll_once_or_often(struct fetch *f, const char *key)
         if (f->repeat)
             while (!f->now && !signals_stop() && clock_now() < cadence.not_before)
                 signals_wait(-1, false, (int)((cadence.not_before - clock_now()) / 1000 + 1));
-        if (signals_stop()) {
+        if (signals_stop() && !f->repeat) {
             error_set(&e, CENTRAL_TRY_AGAIN, "%s: stopped before anything was asked", f->name);
-            status = f->repeat ? CENTRAL_OK : log_failure(&e);
-            error_free(&e);
-            break;
+            status = log_failure(&e);
         }
+        if (signals_stop())
+            break;
         status = poll_source(f, key, &cadence);
         f->now = false;
         /* A source that is away may come back; a wrong setting or a lost process will not mend itself. */
