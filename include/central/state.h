@@ -4,8 +4,10 @@
  * consumed; central-fetch only reads. Readable with the sqlite3 shell:
  *
  *     sent      id, hash of the event as last sent, revision, removed, first_seen, last_seen, misses (complete polls in
- *               a row that lacked it), stream and sequence of the message (null: not told), acknowledged
- *     newest    of each stream the greatest sequence that was acknowledged, and the id of that message's envelope
+ *               a row that lacked it; -1: its removal was lost and is to go out again), stream and sequence of the
+ *               message (null: not told), acknowledged
+ *     newest    of each stream the greatest sequence that was acknowledged, or that was looked at for what nobody had
+ *               recorded, and the id of that message's envelope
  *     issued    id, hash, revision: numbers that lines went out under and that may not be recorded
  *     observed  id, last: the event's small parts, for a removal (snapshot sources)
  *     rejected  id of a reject that was sent, last_seen
