@@ -12,6 +12,7 @@
 
 struct brief {
     unsigned refs;   /* beyond the first owner's */
+    size_t size;     /* with all it points at, which is in the same block */
     uint64_t number; /* in the order they came, from 1; given by who keeps it */
     char *line;      /* the envelope as it came, NUL behind it */
     size_t len;
@@ -41,7 +42,7 @@ struct brief *brief_new(const struct event *ev, const char *line, size_t len);
 /* Another owner in the same thread; each calls brief_free. */
 struct brief *brief_share(struct brief *b);
 void brief_free(struct brief *b);
-/* What memory it takes, about. */
+/* The bytes of its block. */
 size_t brief_size(const struct brief *b);
 /* Appends what sources call the line that a person wants to read, on one line; data is the event. */
 void brief_put_headline(struct buf *out, struct json data);
