@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -386,6 +387,8 @@ int main(int argc, char **argv)
     sigset_t signals = block_signals();
 
     setlocale(LC_CTYPE, "");
+    /* As in central-archive: connections come and go with their threads, and each would leave an arena behind. */
+    mallopt(M_ARENA_MAX, 1);
     tool_start("central-top");
     tool_parse(&argp, argc, argv, &p);
     sigaddset(&signals, SIGTERM);
