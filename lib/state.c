@@ -302,7 +302,8 @@ struct state *state_open(const char *source, struct error *e)
     for (int i = 0; i < STATEMENTS; i++)
         s->statements[i].text = statements[i];
     bool ok = path_make(dir, e);
-    /* What a poll has seen goes to a file that no name leads to when it is more than a cache holds. */
+    /* What a poll has seen goes to a file that no name leads to when it is more than a cache holds. It needs no
+     * journal: a failed statement ends the poll, and the file goes with it. */
     if (!sqlite3_temp_directory)
         sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
     free(dir);
@@ -315,7 +316,11 @@ struct state *state_open(const char *source, struct error *e)
     if (ok)
         sqlite3_busy_timeout(s->sql.db, STATE_BUSY_MS);
     /* WAL: one writer and readers beside it. What is lost with the power is sent again and recognised. */
-    ok = ok && run(s, "pragma journal_mode = wal; pragma synchronous = normal; pragma temp_store = file", e) &&
+    ok = ok &&
+         run(s,
+             "pragma journal_mode = wal; pragma synchronous = normal; pragma temp_store = file; pragma "
+             "temp.journal_mode = off",
+             e) &&
          make_layout(s, e) &&
          run(s,
              "create temp table seen (id text primary key, hash text not null) without rowid;"
