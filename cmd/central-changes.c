@@ -34,6 +34,7 @@ struct changes {
     struct source *now;    /* while removals are made */
     struct error *failure; /* what ended that */
     bool unmade;           /* a removal that its adapter could not make */
+    bool failed;           /* what is held may lack its numbers */
 };
 
 /* Numbers noted in one transaction at most; the end of a poll, and of what is at hand, ends one too. */
@@ -359,7 +360,8 @@ static bool on_idle(void *closure, struct error *e)
 {
     struct changes *c = closure;
 
-    return settle(c, e) && line_flush(&c->out);
+    c->failed = !settle(c, e);
+    return !c->failed && line_flush(&c->out);
 }
 
 static bool on_event(void *closure, const struct event *ev, const struct filter_line *line, struct error *e)
@@ -368,15 +370,19 @@ static bool on_event(void *closure, const struct event *ev, const struct filter_
 
     switch (ev->kind) {
     case EVENT_CANONICAL:
-        return pass_event(c, ev, line, e);
+        c->failed = !pass_event(c, ev, line, e);
+        break;
     case EVENT_REJECT:
-        return pass_reject(c, ev, line, e);
+        c->failed = !pass_reject(c, ev, line, e);
+        break;
     case EVENT_POLL:
-        return end_poll(c, ev, e);
+        c->failed = !end_poll(c, ev, e);
+        break;
     default:
         return error_set(e, CENTRAL_USAGE, "line %llu: a raw event: central-normalize comes before",
                          (unsigned long long)line->number);
     }
+    return !c->failed;
 }
 
 static bool on_bad(void *closure, const char *reason, const struct filter_line *line, struct error *e)
@@ -392,7 +398,8 @@ static bool on_bad(void *closure, const char *reason, const struct filter_line *
 
     buf_clear(&c->scratch);
     event_put_reject(&c->scratch, &r);
-    return write_line(c, c->scratch.data, c->scratch.len, e);
+    c->failed = !write_line(c, c->scratch.data, c->scratch.len, e);
+    return !c->failed;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -425,7 +432,7 @@ int main(int argc, char **argv)
     struct error e = {0};
     if (c.unmade)
         status = error_worse(status, CENTRAL_REJECTED);
-    if (!settle(&c, &e))
+    if (!c.failed && !settle(&c, &e))
         status = error_worse(e.text ? log_failure(&e) : e.status, status);
     for (size_t i = 0; i < c.count; i++)
         adapter_close(c.sources[i].adapter);

@@ -333,4 +333,16 @@ for tool in changes commit; do
     ok "... and has passed on $passed of $(wc -l <"$file")" test "$passed" -lt "$(wc -l <"$file")"
     is "$(sqlite3 state/fires.db "select count(*) from $noted where id like 'x%'")" "$passed" '... which are noted'
 done
+
+# The file of what a poll has seen is full: what was read and not noted is not passed on.
+full() { (
+    trap '' XFSZ
+    ulimit -S -f 2500
+    central-changes <large | (ulimit -f unlimited && cat)
+); }
+rm -rf state
+jq -c --slurp 'range(1900) as $i | .[0] | .data.id = "y" * 600 + "\($i)" | .id = .data.id' canonical >large
+exits 74 'central-changes cannot keep what it has seen' full
+like "$(cat err)" '^central-changes: .*state/fires.db: ' '... and says so'
+is "$(wc -l <out) $(sqlite3 state/fires.db 'select count(*) from issued')" '0 0' '... and passes on nothing that is not noted'
 done_testing
