@@ -390,9 +390,21 @@ int64_t state_count(const struct state *s)
     return s->count;
 }
 
+/* What is looked up and noted of many lines shares a transaction: one for each statement costs as much as the
+ * statements do. It only reads the file, of which it holds a snapshot. */
+static bool begin_reading(struct state *s, struct error *e)
+{
+    return !sqlite3_get_autocommit(s->sql.db) || run(s, "begin", e);
+}
+
+static bool end_reading(struct state *s, struct error *e)
+{
+    return s->begun || sqlite3_get_autocommit(s->sql.db) || run(s, "commit", e);
+}
+
 bool state_begin(struct state *s, struct error *e)
 {
-    s->begun = run(s, "begin immediate", e);
+    s->begun = end_reading(s, e) && run(s, "begin immediate", e);
     return s->begun;
 }
 
@@ -479,7 +491,7 @@ bool state_settle(struct state *s, struct error *e)
 {
     int64_t count;
 
-    if (!number(s, "select count(*) from temp.issuing", &count, e))
+    if (!end_reading(s, e) || !number(s, "select count(*) from temp.issuing", &count, e))
         return false;
     if (!count)
         return true;
@@ -495,7 +507,7 @@ bool state_see(struct state *s, const char *id, const char *hash, bool *first, b
     const char *texts[] = {id, hash};
     bool row;
 
-    if (!put(s, SEE, texts, 2, NULL, 0, e))
+    if (!begin_reading(s, e) || !put(s, SEE, texts, 2, NULL, 0, e))
         return false;
     *first = sqlite3_changes(s->sql.db) == 1;
     *same = true;

@@ -74,7 +74,8 @@ struct state_sent {
 };
 bool state_find(struct state *s, const char *id, struct state_sent *out, struct error *e);
 /* Remembers for the poll at hand that id was in the answer with this hash. *first is false when it was there before;
- * then *same says whether with the same hash. Nothing is written to the file. */
+ * then *same says whether with the same hash. Nothing is written to the file; what it held at the first of these calls
+ * is what state_find sees from then on, until state_settle, which should come before a wait. */
 bool state_see(struct state *s, const char *id, const char *hash, bool *first, bool *same, struct error *e);
 /* Notes that this content of id goes out under this number; durable with state_settle, which must come before the line
  * is written. */
