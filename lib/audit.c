@@ -11,7 +11,7 @@
 #include "central/stream.h"
 #include "central/stream_read.h"
 
-enum { PUT_SOURCE, PUT_STREAM, PUT_STATE, PUT_BUS, PUT_ARCHIVE, HAS_SOURCE, STATEMENTS };
+enum { PUT_SOURCE, PUT_STREAM, PUT_STATE, PUT_BUS, PUT_ARCHIVE, HAS_SOURCE, NAMES_NONE, STATEMENTS };
 static const char *const statements[STATEMENTS] = {
     [PUT_SOURCE] = "insert or ignore into source values (?1, ?2)",
     [PUT_STREAM] = "insert or ignore into stream values (?1, ?2, ?3)",
@@ -19,6 +19,7 @@ static const char *const statements[STATEMENTS] = {
     [PUT_BUS] = "insert or ignore into bus values (?1, ?2, ?6, ?3, ?4, ?9, ?5, ?7, ?8)",
     [PUT_ARCHIVE] = "insert or ignore into archive values (?1, ?2, ?5, ?3, ?4, ?9, ?6, ?7, ?8)",
     [HAS_SOURCE] = "select 1 from source where name = ?1",
+    [NAMES_NONE] = "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
 };
 
 struct audit {
@@ -98,20 +99,12 @@ bool audit_read_state(struct audit *a, const char *source, struct state *s, int6
     return put(a, PUT_SOURCE, &source, 1, &remembers, 1, e) && (!s || state_each_sent(s, on_sent, &r, e));
 }
 
-static bool on_row(void *closure, sqlite3_stmt *row)
-{
-    (void)row;
-    *(bool *)closure = true;
-    return false;
-}
-
 bool audit_names_none(struct audit *a, bool *yes, struct error *e)
 {
-    *yes = false;
-    return sql_each(&a->sql,
-                    "select 1 from source where not exists (select 1 from state where source = name and stream <> '')",
-                    NULL, 0, NULL, 0, on_row, yes, e) ||
-           *yes;
+    bool ok = sql_step(&a->sql, &a->statements[NAMES_NONE], NULL, 0, NULL, 0, yes, e);
+
+    sql_reset(&a->statements[NAMES_NONE]);
+    return ok;
 }
 
 struct naming {

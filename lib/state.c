@@ -33,6 +33,7 @@ enum {
     PUT_CURSOR,
     LOSE_ISSUED,
     LOSE,
+    UNRECORDED,
     STATEMENTS
 };
 /* Of one that is removed, and whose removal is to go out again. */
@@ -66,6 +67,8 @@ static const char *const statements[STATEMENTS] = {
     [LOSE] = "update sent set revision = revision - (removed = 0 and hash <> ''),"
              " hash = case removed when 0 then '' else hash end,"
              " misses = case removed when 0 then misses else -1 end, stream = null, sequence = null where id = ?1",
+    [UNRECORDED] = "select 1 from issued i left join sent s using (id) where i.id not like 'removal of %'"
+                   " and i.revision > coalesce(s.revision, 0)",
 };
 
 struct state {
@@ -598,21 +601,12 @@ bool state_each_sent(struct state *s, state_on_row *each, void *closure, struct 
                     NULL, 0, NULL, 0, on_sent, &t, e);
 }
 
-static bool on_any(void *closure, sqlite3_stmt *row)
-{
-    (void)row;
-    *(bool *)closure = true;
-    return false;
-}
-
 bool state_unrecorded(struct state *s, bool *yes, struct error *e)
 {
-    *yes = false;
-    return sql_each(&s->sql,
-                    "select 1 from issued i left join sent s using (id) where i.id not like 'removal of %'"
-                    " and i.revision > coalesce(s.revision, 0)",
-                    NULL, 0, NULL, 0, on_any, yes, e) ||
-           *yes;
+    bool ok = step(s, UNRECORDED, NULL, 0, NULL, 0, yes, e);
+
+    sql_reset(&s->statements[UNRECORDED]);
+    return ok;
 }
 
 static bool on_newest(void *closure, sqlite3_stmt *row)
