@@ -174,7 +174,62 @@ static bool observe(struct changes *c, struct source *s, const char *id, const s
     return state_observe(s->state, id, buf_text(&c->last), e);
 }
 
-static bool remove_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen);
+static bool remove_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen)
+{
+    struct changes *c = closure;
+    struct source *s = c->now;
+    struct error *e = c->failure;
+    struct json v, name, value;
+    struct buf time = {0};
+    struct event ev;
+
+    if (!s->adapter && !(s->adapter = adapter_open(state_source(s->state), e)))
+        return false;
+    if (!json_check(last, strlen(last), &v, NULL))
+        return true;
+    /* The revision that stands, and when the id was last seen. */
+    buf_clear(&c->last);
+    json_begin(&c->last, '{');
+    for (struct json_iter i = json_walk(v); json_next(&i, &name, &value);) {
+        if (json_equals(name, "revision"))
+            continue;
+        json_put(&c->last, name);
+        buf_add_char(&c->last, ':');
+        json_put(&c->last, value);
+    }
+    json_put_member_int(&c->last, "revision", revision);
+    /* A removal that was written and not recorded is written again as the same: its id holds the time. */
+    char *key = removal_key(id);
+    struct state_sent before;
+    int64_t now = clock_now();
+    bool ok = state_find(s->state, key, &before, e);
+    if (ok && before.issued_revision == revision && clock_parse(before.issued_hash, strlen(before.issued_hash), &now)) {
+        log_debug("%s: %s: removal written again", state_source(s->state), id);
+    } else if (ok) {
+        clock_put(&time, now, CLOCK_Z);
+        ok = state_issue(s->state, key, buf_text(&time), revision, e);
+        buf_clear(&time);
+    }
+    free(key);
+    if (!ok) {
+        buf_free(&time);
+        return false;
+    }
+    clock_put(&time, seen * CLOCK_SECOND, CLOCK_OFFSET);
+    json_put_member_text(&c->last, "seen", buf_text(&time));
+    json_end(&c->last, '}');
+    buf_free(&time);
+    buf_clear(&c->scratch);
+    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, e) ||
+        !event_read(c->scratch.data, c->scratch.len, &ev, e)) {
+        log_error("%s: %s: its removal: %s", state_source(s->state), id, e->text);
+        error_free(e);
+        c->unmade = true;
+        return true;
+    }
+    s->removed++;
+    return write_line(c, c->scratch.data, c->scratch.len, e);
+}
 
 /* What was removed comes back, and its removal is lost: that goes out again, and first. */
 static bool remove_again(struct changes *c, struct source *s, const char *id, struct error *e)
@@ -253,63 +308,6 @@ static bool pass_reject(struct changes *c, const struct event *ev, const struct 
 
 /* --- the end of a poll ---------------------------------------------------------------------------------------------
  */
-
-static bool remove_missing(void *closure, const char *id, int64_t revision, const char *last, int64_t seen)
-{
-    struct changes *c = closure;
-    struct source *s = c->now;
-    struct error *e = c->failure;
-    struct json v, name, value;
-    struct buf time = {0};
-    struct event ev;
-
-    if (!s->adapter && !(s->adapter = adapter_open(state_source(s->state), e)))
-        return false;
-    if (!json_check(last, strlen(last), &v, NULL))
-        return true;
-    /* The revision that stands, and when the id was last seen. */
-    buf_clear(&c->last);
-    json_begin(&c->last, '{');
-    for (struct json_iter i = json_walk(v); json_next(&i, &name, &value);) {
-        if (json_equals(name, "revision"))
-            continue;
-        json_put(&c->last, name);
-        buf_add_char(&c->last, ':');
-        json_put(&c->last, value);
-    }
-    json_put_member_int(&c->last, "revision", revision);
-    /* A removal that was written and not recorded is written again as the same: its id holds the time. */
-    char *key = removal_key(id);
-    struct state_sent before;
-    int64_t now = clock_now();
-    bool ok = state_find(s->state, key, &before, e);
-    if (ok && before.issued_revision == revision && clock_parse(before.issued_hash, strlen(before.issued_hash), &now)) {
-        log_debug("%s: %s: removal written again", state_source(s->state), id);
-    } else if (ok) {
-        clock_put(&time, now, CLOCK_Z);
-        ok = state_issue(s->state, key, buf_text(&time), revision, e);
-        buf_clear(&time);
-    }
-    free(key);
-    if (!ok) {
-        buf_free(&time);
-        return false;
-    }
-    clock_put(&time, seen * CLOCK_SECOND, CLOCK_OFFSET);
-    json_put_member_text(&c->last, "seen", buf_text(&time));
-    json_end(&c->last, '}');
-    buf_free(&time);
-    buf_clear(&c->scratch);
-    if (!adapter_removed(s->adapter, buf_text(&c->last), "missing", now, &c->scratch, e) ||
-        !event_read(c->scratch.data, c->scratch.len, &ev, e)) {
-        log_error("%s: %s: its removal: %s", state_source(s->state), id, e->text);
-        error_free(e);
-        c->unmade = true;
-        return true;
-    }
-    s->removed++;
-    return write_line(c, c->scratch.data, c->scratch.len, e);
-}
 
 /* Only a complete poll that read the answer is evidence. */
 static bool is_evidence(const struct event *report)
