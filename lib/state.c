@@ -574,7 +574,6 @@ bool state_put_removed(struct state *s, const char *id, const struct state_recei
 struct telling {
     state_on_row *row;
     state_on_newest *newest;
-    state_missing *missing;
     void *closure;
 };
 
@@ -664,34 +663,76 @@ bool state_end_poll(struct state *s, int64_t now, const char *kind, bool count_m
            run(s, "update sent set misses = misses + 1 where removed = 0 and id not in (select id from temp.seen)", e);
 }
 
+/* What is to be removed, put aside so many at a time: who is told of it writes to the file, and a statement that is
+ * still reading would hold the snapshot from before others wrote to it. */
+#define MISSING_MAX 500
+struct missing {
+    struct {
+        char *id, *last;
+        int64_t revision, seen;
+    } at[MISSING_MAX];
+    size_t count;
+};
+
 static bool on_missing(void *closure, sqlite3_stmt *row)
 {
-    const struct telling *t = closure;
+    struct missing *m = closure;
 
-    return t->missing(t->closure, sql_text(row, 0), sqlite3_column_int64(row, 1), sql_text(row, 2),
-                      sqlite3_column_int64(row, 3));
+    m->at[m->count].id = mem_string(sql_text(row, 0));
+    m->at[m->count].revision = sqlite3_column_int64(row, 1);
+    m->at[m->count].last = mem_string(sql_text(row, 2));
+    m->at[m->count++].seen = sqlite3_column_int64(row, 3);
+    return true;
+}
+
+/* Frees what was put aside; each is NULL when nobody is to be told. */
+static bool tell_missing(struct missing *m, state_missing *each, void *closure)
+{
+    bool ok = each != NULL;
+
+    for (size_t i = 0; i < m->count; i++) {
+        ok = ok && each(closure, m->at[i].id, m->at[i].revision, m->at[i].last, m->at[i].seen);
+        free(m->at[i].id);
+        free(m->at[i].last);
+    }
+    m->count = 0;
+    return ok;
 }
 
 bool state_each_missing(struct state *s, int64_t misses, state_missing *each, void *closure, struct error *e)
 {
-    struct telling t = {.missing = each, .closure = closure};
+    struct missing m = {0};
+    const int64_t numbers[] = {misses, MISSING_MAX};
+    char *behind = mem_string("");
+    bool ok, more;
 
-    return sql_each(&s->sql,
-                    "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
-                    " from sent s join observed o using (id) left join issued i using (id)"
-                    " where ((removed = 0 and misses >= ?1) or " REMOVAL_LOST
-                    ") and s.id not in (select id from temp.seen) order by s.id",
-                    NULL, 0, &misses, 1, on_missing, &t, e);
+    do {
+        ok = sql_each(&s->sql,
+                      "select s.id, max(s.revision, coalesce(i.revision, 0)), o.last, s.last_seen"
+                      " from sent s join observed o using (id) left join issued i using (id)"
+                      " where s.id > ?1 and ((removed = 0 and misses >= ?2) or " REMOVAL_LOST
+                      ") and s.id not in (select id from temp.seen) order by s.id limit ?3",
+                      (const char *const *)&behind, 1, numbers, 2, on_missing, &m, e);
+        more = m.count == MISSING_MAX;
+        if (more) {
+            free(behind);
+            behind = mem_string(m.at[m.count - 1].id);
+        }
+        ok = tell_missing(&m, ok ? each : NULL, closure) && ok;
+    } while (ok && more);
+    free(behind);
+    return ok;
 }
 
 bool state_lost_removal(struct state *s, const char *id, state_missing *each, void *closure, struct error *e)
 {
-    struct telling t = {.missing = each, .closure = closure};
+    struct missing m = {0};
+    bool ok = sql_each(&s->sql,
+                       "select s.id, s.revision, o.last, s.last_seen from sent s join observed o using (id)"
+                       " where s.id = ?1 and " REMOVAL_LOST,
+                       &id, 1, NULL, 0, on_missing, &m, e);
 
-    return sql_each(&s->sql,
-                    "select s.id, s.revision, o.last, s.last_seen from sent s join observed o using (id)"
-                    " where s.id = ?1 and " REMOVAL_LOST,
-                    &id, 1, NULL, 0, on_missing, &t, e);
+    return tell_missing(&m, ok ? each : NULL, closure) && ok;
 }
 
 bool state_new_poll(struct state *s, struct error *e)

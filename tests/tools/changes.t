@@ -48,6 +48,21 @@ feed a:2 b:1 c:1
 poll
 is "$(passed)" 'a@3=2 ' 'what comes back is the next revision, with the same content too'
 
+# More are gone at once than are noted in one transaction, while central-commit records those before them.
+many() { jq -nc --argjson n "$1" '{records: [range($n) | {id: "m\(.)", v: "1"}]}' >answer; }
+rm -rf state
+many 9000
+poll
+many 4600
+poll
+poll
+is "$(count removed) $(cat said)" "4400 $(tail -n 1 said)" 'thousands of removals in one poll, and nothing stands in its way'
+poll
+is "$(passed | wc -w)" 0 '... once'
+rm -rf state
+feed a:2 b:1 c:1
+poll
+
 # Killed before the end of a poll, when the lines before it were recorded already: it is unchanged from then on, and removed all the same.
 feed a:2 b:1 c:1 d:1
 central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | grep -v '"central.meta.poll.v1"' | central-changes 2>said | central-commit 2>>said >sent
