@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "central/adapter.h"
+#include "central/adapter_file.h"
 #include "central/cadence.h"
 #include "central/clock.h"
 #include "central/credential.h"
@@ -142,11 +143,9 @@ static enum central_exit list(struct sources *s)
     if (!s->json)
         printf("%-17s %-9s %6s %-8s %-10s %9s %-9s %s\n", "NAME", "KIND", "EVERY", "", "CREDENTIAL", "LAST POLL",
                "STATE", "TITLE");
-    for (char **name = names; *name; name++) {
+    for (char **name = names; *name; name++)
         list_one(s, *name);
-        free(*name);
-    }
-    free(names);
+    adapter_list_free(names);
     return CENTRAL_OK;
 }
 
@@ -305,9 +304,8 @@ static enum central_exit status(struct sources *s)
             worst = worse_status(worst, status_one(s, *name));
             asked++;
         }
-        free(*name);
     }
-    free(names);
+    adapter_list_free(names);
     if (!asked) {
         log_error("no source is enabled (central-adapter enable NAME)");
         return CENTRAL_UNKNOWN;
@@ -353,11 +351,9 @@ static enum central_exit check(struct sources *s)
 
     for (size_t i = 0; i < s->count; i++)
         worst = error_worse(worst, check_one(s, s->words[i]));
-    for (char **name = names; name && *name; name++) {
+    for (char **name = names; name && *name; name++)
         worst = error_worse(worst, check_one(s, *name));
-        free(*name);
-    }
-    free(names);
+    adapter_list_free(names);
     return worst;
 }
 

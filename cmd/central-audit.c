@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "central/adapter.h"
+#include "central/adapter_name.h"
 #include "central/archive.h"
 #include "central/audit.h"
 #include "central/clock.h"

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "central/adapter.h"
+#include "central/adapter_file.h"
 #include "central/clock.h"
 #include "central/confine.h"
 #include "central/crew.h"
@@ -372,9 +373,7 @@ static void confine(const char *file)
     files[count] = NULL;
     confine_network();
     confine_reading((const char *const *)files);
-    for (char **at = files; *at; at++)
-        free(*at);
-    free(files);
+    adapter_list_free(files);
 }
 
 static const struct argp_option options[] = {

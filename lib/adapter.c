@@ -1,11 +1,11 @@
 #include "central/adapter.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <jq.h>
 
+#include "central/adapter_file.h"
 #include "central/clock.h"
 #include "central/literal.h"
 #include "central/mapping.h"
@@ -61,132 +61,6 @@ struct adapter {
 };
 
 static const struct value_record no_record;
-
-/* --- finding -------------------------------------------------------------------------------------------------------
- */
-
-/* The folders, NULL-terminated; the caller frees each and the array. */
-static char **folders(void)
-{
-    const char *list = getenv("CENTRAL_ADAPTERS");
-    char **dirs = mem_alloc_array((list ? strlen(list) : 0) + 4, sizeof *dirs);
-    size_t n = 0;
-
-    for (const char *at = list; at && *at;) {
-        size_t len = strcspn(at, ":");
-        if (len)
-            dirs[n++] = mem_bytes(at, len);
-        at += len + (at[len] == ':');
-    }
-    char *config = path_config();
-    dirs[n++] = path_join(config, "adapters");
-    free(config);
-    dirs[n] = path_data("adapters");
-    return dirs;
-}
-
-static void free_list(char **list)
-{
-    for (char **at = list; *at; at++)
-        free(*at);
-    free(list);
-}
-
-char *adapter_path(const char *name, struct error *e)
-{
-    char **dirs = folders(), *found = NULL;
-    struct buf tried = {0};
-
-    if (!adapter_name_ok(name, strlen(name))) {
-        error_set(e, CENTRAL_CONFIG, "'%s' is no adapter's name (a-z, 0-9, _)", name);
-    } else {
-        char *file = mem_format("%s.jq", name);
-        for (char **dir = dirs; *dir && !found; dir++) {
-            char *path = path_join(*dir, file);
-            if (path_exists(path))
-                found = mem_string(path);
-            buf_add_format(&tried, "%s%s", tried.len ? ", " : "", *dir);
-            free(path);
-        }
-        if (!found)
-            error_set(e, CENTRAL_CONFIG, "no adapter '%s': no %s in %s", name, file, buf_text(&tried));
-        free(file);
-    }
-    buf_free(&tried);
-    free_list(dirs);
-    return found;
-}
-
-static void add_files(char ***list, size_t *count, const char *dir, const char *suffix)
-{
-    DIR *d = opendir(dir);
-
-    for (struct dirent *entry; d && (entry = readdir(d));)
-        if (strlen(entry->d_name) > strlen(suffix) &&
-            strcmp(entry->d_name + strlen(entry->d_name) - strlen(suffix), suffix) == 0) {
-            *list = mem_resize(*list, (*count + 2) * sizeof **list);
-            (*list)[(*count)++] = path_join(dir, entry->d_name);
-        }
-    if (d)
-        closedir(d);
-}
-
-char **adapter_files(void)
-{
-    char **list = folders(), *config = path_config(), *sources = path_join(config, "sources");
-    size_t count = 0, dirs;
-
-    while (list[count])
-        count++;
-    dirs = count;
-    /* The files too, for they may be links to somewhere else. */
-    for (size_t i = 0; i < dirs; i++)
-        add_files(&list, &count, list[i], ".jq");
-    list = mem_resize(list, (count + 2) * sizeof *list);
-    list[count++] = mem_string(sources);
-    add_files(&list, &count, sources, ".json");
-    list[count] = NULL;
-    free(sources);
-    free(config);
-    return list;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-char **adapter_names(void)
-{
-    char **dirs = folders(), **names = mem_alloc_array(1, sizeof *names);
-    size_t count = 0;
-
-    for (char **dir = dirs; *dir; dir++) {
-        DIR *d = opendir(*dir);
-        for (struct dirent *entry; d && (entry = readdir(d));) {
-            size_t n = strlen(entry->d_name);
-            if (n < 4 || strcmp(entry->d_name + n - 3, ".jq") != 0 || !adapter_name_ok(entry->d_name, n - 3) ||
-                strcmp(entry->d_name, "central.jq") == 0)
-                continue;
-            char *name = mem_bytes(entry->d_name, n - 3);
-            size_t i = 0;
-            while (i < count && strcmp(names[i], name) != 0)
-                i++;
-            if (i < count) {
-                free(name);
-                continue;
-            }
-            names = mem_resize(names, (count + 2) * sizeof *names);
-            names[count++] = name;
-            names[count] = NULL;
-        }
-        if (d)
-            closedir(d);
-    }
-    free_list(dirs);
-    qsort(names, count, sizeof *names, compare_names);
-    return names;
-}
 
 /* --- running -------------------------------------------------------------------------------------------------------
  */
@@ -477,7 +351,7 @@ static struct adapter *load(const char *path, const char *name, const char *sett
     jv_nomem_handler(mem_exhausted, NULL);
     a->name = mem_string(name);
     a->file = mem_string(path);
-    a->folders = folders();
+    a->folders = adapter_folders();
     a->context = jv_object();
     a->geo = geo_open();
     set_context(a, "name", jv_string(name));
@@ -503,14 +377,6 @@ struct adapter *adapter_open_uncompiled(const char *name, struct error *e)
     free(path);
     free(settings);
     return a;
-}
-
-char *adapter_settings_path(const char *name)
-{
-    char *config = path_config(), *path = mem_format("%s/sources/%s.json", config, name);
-
-    free(config);
-    return path;
 }
 
 struct adapter *adapter_open_file(const char *path, const char *name, struct error *e)
@@ -549,8 +415,7 @@ void adapter_close(struct adapter *a)
     buf_free(&a->requests_data);
     buf_free(&a->about_text);
     buf_free(&a->settings_text);
-    if (a->folders)
-        free_list(a->folders);
+    adapter_list_free(a->folders);
     free(a->url);
     free(a->tag);
     free(a->name);

@@ -12,19 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "central/adapter_name.h"
 #include "central/buf.h"
 #include "central/error.h"
 #include "central/geo.h"
 #include "central/json.h"
-
-/* Where adapters are looked for, in this order: CENTRAL_ADAPTERS (folders, colon-separated), CENTRAL_CONFIG/adapters
- * (CENTRAL_CONFIG defaults to /etc/central), the installed ones (lib/adapters of the tree when run from build/bin). */
-char *adapter_path(const char *name, struct error *e);
-/* The names of all adapters found, sorted, each once; NULL-terminated; free each and the array. */
-char **adapter_names(void);
-/* All that loading any adapter may read: folders, and what stands in them. The same. */
-char **adapter_files(void);
 
 struct adapter;
 /* Loads and compiles NAME.jq (about 20 ms, most of it libjq's builtins) and reads the settings of the source: defaults
@@ -41,8 +32,6 @@ struct adapter *adapter_open_file(const char *path, const char *name, struct err
 /* The same with the settings of another file than CENTRAL_CONFIG/sources/NAME.json; one that is not there sets nothing.
  */
 struct adapter *adapter_open_with(const char *path, const char *name, const char *settings, struct error *e);
-/* CENTRAL_CONFIG/sources/NAME.json; the caller frees. */
-char *adapter_settings_path(const char *name);
 void adapter_close(struct adapter *a);
 const char *adapter_name(const struct adapter *a);
 const char *adapter_file(const struct adapter *a);
