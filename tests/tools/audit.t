@@ -16,6 +16,8 @@ def removed: {id: "\(.last.id):removed:\(.now)", category: "fire.x.removed", sub
 J
 feed() { printf '%s\n' "$@" | jq -Rsc '{records: (split("\n") | map(select(. != "") | split(":") | {id: .[0], v: .[1]}))}' >answer; }
 poll() { central-source fires --from answer 2>said; }
+# A pipe that ends between publishing and recording.
+unrecorded() { central-fetch "$1" --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null; }
 archive() { central-archive --once 2>/dev/null; }
 audit() { central-audit --grace 0s "$@" fires; }
 stream() { central-subscribe --all "${1:-central.fire.>}" | jq -r '[.id, .data.data.v // "removal"] | join("=") | sub(":removed:[^=]*"; "")' | tr '\n' ' '; }
@@ -182,17 +184,16 @@ lose "$(removal)"
 hub restart --nats >/dev/null
 central-commit --reconcile --quiet fires 2>/dev/null
 feed b:2 c:2 z:9
-central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null
+unrecorded fires
 poll
 is "$(stream | grep -o 'z@5.*')" 'z@5=9 z=removal z@6=9 ' '... also when that was not recorded the first time'
 archive
 exits 0 '... all are equal' audit
 is "$(archived)" 'a@4 removed b@2 c@2 d removed z@6' '... and it stands'
 
-# A pipe that ends between publishing and recording, and the source no longer tells what it told then.
-unrecorded() { central-fetch fires --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null; }
+# Published and not recorded, and the source no longer tells what it told then.
 feed b:2 c:2 z:9 y:1
-unrecorded
+unrecorded fires
 feed b:2 c:2 z:9
 poll
 like "$(cat said)" 'learned of 1 events that were published and not recorded' 'what was published and not recorded is learned'
@@ -217,7 +218,7 @@ archive
 rm -rf state
 sed 's/fires/early/g' adapters/fires.jq >adapters/early.jq
 feed x:1
-central-fetch early --from answer 2>/dev/null | central-normalize 2>/dev/null | central-changes 2>/dev/null | central-publish --quiet 2>/dev/null
+unrecorded early
 feed w:1
 for n in 1 2; do central-source early --from answer 2>>first; done
 like "$(cat first)" 'early: learned of 1 events' 'what a first poll published and did not record is found'
