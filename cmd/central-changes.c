@@ -37,8 +37,10 @@ struct changes {
     bool failed;           /* what is held may lack its numbers */
 };
 
-/* Numbers noted in one transaction at most; the end of a poll, and of what is at hand, ends one too. */
+/* Numbers noted in one transaction at most, and the lines that wait for it; the end of a poll, and of what is at hand,
+ * ends one too. */
 #define HELD_MAX 2000
+#define HELD_BYTES_MAX (1024 * 1024)
 
 static bool lost_stdout(struct error *e)
 {
@@ -60,6 +62,7 @@ static bool settle(struct changes *c, struct error *e)
         at += len + 1;
     }
     buf_clear(&c->held);
+    buf_trim(&c->held, 2 * HELD_BYTES_MAX);
     c->held_lines = 0;
     return true;
 }
@@ -68,7 +71,7 @@ static bool write_line(struct changes *c, const char *text, size_t len, struct e
 {
     buf_add(&c->held, text, len);
     buf_add_char(&c->held, '\n');
-    return ++c->held_lines < HELD_MAX || settle(c, e);
+    return (++c->held_lines < HELD_MAX && c->held.len < HELD_BYTES_MAX) || settle(c, e);
 }
 
 static struct source *source_of(struct changes *c, const struct event *ev, struct error *e)

@@ -360,4 +360,17 @@ jq -c --slurp 'range(1900) as $i | .[0] | .data.id = "y" * 600 + "\($i)" | .id =
 exits 74 'central-changes cannot keep what it has seen' full
 like "$(cat err)" '^central-changes: .*state/fires.db: ' '... and says so'
 is "$(wc -l <out) $(sqlite3 state/fires.db 'select count(*) from issued')" '0 0' '... and passes on nothing that is not noted'
+
+# What waits to be noted is bounded by its bytes, too: 300 lines of half a megabyte. A sanitizer needs more room than there is.
+if [[ ! $(ldd "$(type -P central-changes)") == *libasan* ]]; then
+    rm -rf state
+    jq -c --slurp '.[0] | .data.data.place = "x" * 500000' canonical >line
+    for ((i = 0; i < 300; i++)); do sed "s/\"id\":\"[^\"]*\"/\"id\":\"z$i\"/g" line; done >large
+    small() { (
+        ulimit -v 150000
+        central-changes <large | wc -l
+    ); }
+    is "$(small)" 300 'many large lines at once, in little memory'
+    rm large
+fi
 done_testing
