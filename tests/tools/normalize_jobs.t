@@ -98,11 +98,12 @@ for signal in KILL SEGV; do
     like "$(cat died.err)" "^central-normalize: from line 31 on nothing is written: worker [12] was killed by SIG$signal$" '... which says so, and from where on nothing is written'
     ok '... nothing of what had no answer is written' cmp died before
 done
-central-normalize --jobs 3 <in >died 2>/dev/null &
+# What stands in the file of before is no answer.
+central-normalize --jobs 3 <in >answered 2>/dev/null &
 normalize=$!
 exec 9>in
 head -n 1 raw >&9
-ok 'a worker answers' wait_for 10 test -s died
+ok 'a worker answers' wait_for 10 test -s answered
 workers >left
 kill -KILL $normalize
 wait $normalize 2>/dev/null || true
