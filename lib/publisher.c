@@ -72,8 +72,6 @@ struct publisher *publisher_open(struct bus *b, const struct publisher_options *
     p->options = *o;
     if (!p->options.window)
         p->options.window = PUBLISHER_WINDOW;
-    if (!p->options.window_bytes)
-        p->options.window_bytes = PUBLISHER_WINDOW_BYTES;
     if (!p->options.ack_wait_ms)
         p->options.ack_wait_ms = PUBLISHER_ACK_WAIT_MS;
     if (!p->options.give_up_ms)
@@ -393,16 +391,19 @@ bool publisher_finish(struct publisher *p, struct error *e)
 static bool make_room(struct publisher *p, size_t len, struct error *e)
 {
     const unsigned window = p->options.window;
+    const size_t bytes = (size_t)window * PUBLISHER_LINE_BYTES;
 
     /* Looking now and then, and all the more often the fuller it is. */
-    if (publisher_in_flight(p) >= window / 2 && publisher_in_flight(p) % 64 == 0 && !turn(p, 0, e))
+    bool half = publisher_in_flight(p) >= window / 2 || p->bytes >= bytes / 2;
+    if (half && publisher_in_flight(p) % 64 == 0 && !turn(p, 0, e))
         return false;
-    bool full = publisher_in_flight(p) >= window;
+    /* Full, it is left alone until an eighth is free. */
+    bool full = publisher_in_flight(p) >= window || p->bytes + len > bytes;
     while (p->head < p->tail && (publisher_in_flight(p) > (full ? window - 1 - window / 8 : window - 1) ||
-                                 p->bytes + len > p->options.window_bytes)) {
+                                 p->bytes + len > (full ? bytes - bytes / 8 : bytes))) {
         if (!turn(p, WAIT_MS, e))
             return false;
-        if (publisher_in_flight(p) >= GATHER_LINES)
+        if (publisher_in_flight(p) >= GATHER_LINES || p->bytes >= GATHER_LINES * PUBLISHER_LINE_BYTES)
             poll(NULL, 0, GATHER_MS);
     }
     return true;

@@ -34,15 +34,15 @@ struct publisher_result {
 typedef void publisher_done(void *closure, const struct publisher_result *r);
 
 struct publisher_options {
-    unsigned window;      /* lines in flight; 0: PUBLISHER_WINDOW */
-    size_t window_bytes;  /* bytes in flight; 0: PUBLISHER_WINDOW_BYTES */
+    unsigned window;      /* lines in flight, and PUBLISHER_LINE_BYTES times as many bytes; 0: PUBLISHER_WINDOW */
     int ack_wait_ms;      /* then a line is sent again; 0: PUBLISHER_ACK_WAIT_MS */
     int give_up_ms;       /* the oldest line not told for so long ends publishing; 0: PUBLISHER_GIVE_UP_MS */
     publisher_done *done; /* called from publisher_add, publisher_poll, publisher_finish: never from another thread */
     void *closure;
 };
 #define PUBLISHER_WINDOW 4096
-#define PUBLISHER_WINDOW_BYTES (16 * 1024 * 1024)
+/* With this a full window costs, with the copy that nats.c keeps of it, 2 MiB. One line is in flight however long. */
+#define PUBLISHER_LINE_BYTES 256
 #define PUBLISHER_ACK_WAIT_MS 5000
 #define PUBLISHER_GIVE_UP_MS 30000
 /* Time passes for the two only while somebody looks: when done blocks (a slow reader) or the process is stopped,
