@@ -40,7 +40,7 @@ struct changes {
 /* Numbers noted in one transaction at most, and the lines that wait for it; the end of a poll, and of what is at hand,
  * ends one too. */
 #define HELD_MAX 2000
-#define HELD_BYTES_MAX (1024 * 1024)
+#define HELD_BYTES_MAX (512 * 1024)
 
 static bool lost_stdout(struct error *e)
 {
