@@ -109,7 +109,7 @@ static enum line_result fill(struct line_reader *r, struct error *e)
     }
     if (signals_stop())
         return LINE_STOP;
-    if (poll(&p, 1, 0) == 0) {
+    if (poll(&p, 1, LINE_LINGER_MS) == 0) {
         if (r->writer && !line_flush(r->writer))
             return LINE_STOP;
         if (r->idle && !r->idle(r->idle_context))

@@ -2,8 +2,8 @@
  *
  * Reading: lines of at most CENTRAL_LINE_MAX bytes (environment CENTRAL_LINE_MAX, with a unit: 8MiB). A longer one is
  * reported once, skipped to its end, and reading goes on. A last line without newline is a line; half_line says so.
- * Writing: full buffers while input is at hand, flushed whenever reading would block, so that an idle pipe has no
- * latency. The first write error is latched and asked for at the end (line_close).
+ * Writing: full buffers while input is at hand, flushed when reading has to wait for more than LINE_LINGER_MS, so that
+ * an idle pipe holds nothing back. The first write error is latched and asked for at the end (line_close).
  * A signal (signals.h) ends reading between two lines. */
 #ifndef CENTRAL_LINE_H
 #define CENTRAL_LINE_H
@@ -16,6 +16,9 @@
 
 /* The default of nats-server's max_payload: a longer line could not be published. */
 #define LINE_MAX_DEFAULT (1024 * 1024)
+/* Input that pauses no longer is not idle: what is done then (a write, a transaction, a wait for acknowledgements)
+ * costs more than a line, and behind a writer that is as fast as its reader it would be done for every few lines. */
+#define LINE_LINGER_MS 4
 
 struct line_writer {
     int fd;
@@ -41,11 +44,11 @@ struct line_reader {
     size_t scanned; /* up to here no newline was found */
     bool skipping;  /* inside a line that is too long */
     bool end;
-    struct line_writer *writer; /* flushed before reading blocks; NULL */
+    struct line_writer *writer; /* flushed before reading waits longer; NULL */
     uint64_t number;            /* of the line last handed out, from 1 */
     uint64_t long_len;          /* bytes of the line that was too long */
     bool half_line;             /* the last line had no newline */
-    bool (*idle)(void *);       /* called before reading blocks, after the flush; false ends reading */
+    bool (*idle)(void *);       /* called before reading waits longer, after the flush; false ends reading */
     void *idle_context;
 };
 
